@@ -1,0 +1,13 @@
+"""The one exception for everything a user can cause."""
+
+from __future__ import annotations
+
+
+class NeuronXAError(ValueError):
+    """A mistake in the input, the options or the model, told in a sentence.
+
+    The message has three parts: what happened (with the value), why, and what to do next. The
+    command line prints it without a traceback and exits with `exit_code`.
+    """
+
+    exit_code = 2
