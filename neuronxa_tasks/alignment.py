@@ -1,0 +1,167 @@
+"""Alignment of two sets of sentence vectors: arrays in, integers and rates out.
+
+Definitions: Huang et al. 2025 (arXiv 2507.14900), section 3, and Kargaran et al. 2025 (MEXA,
+arXiv 2410.05873), section 3. The cosine matrix C has the pivot sentences in its rows and the
+target sentences in its columns. A pair i is a hit if C[i, i] is strictly greater than every other
+entry of row i and column i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from neuronxa_tasks.errors import NeuronXAError
+
+Counts: TypeAlias = NDArray[np.int64]
+Rates: TypeAlias = NDArray[np.float64]
+
+TIE = 1e-12
+"""Cosines closer than this are equal.
+
+Equal sentences have equal vectors, yet the rounding of a matrix product may depend on the column:
+float64 cosines of equal vectors differ by about 1e-16. Vectors come in float32, so a smaller
+difference than this between different sentences is beyond their precision.
+"""
+
+REPRESENTATIONS = ("nas", "nav", "hidden")
+
+
+def cosine(pivot: Tensor, target: Tensor) -> Tensor:
+    """Cosine of every pivot vector with every target vector.
+
+    Args:
+        pivot: [n, F], any float dtype.
+        target: [n, F], the same device.
+
+    Returns:
+        [n, n] float64. A zero vector has cosine 0 with everything: it ties with all others, so
+        it is never a hit and never anybody's only neighbour.
+    """
+    if pivot.device.type == "mps":  # has no float64
+        pivot, target = pivot.cpu(), target.cpu()
+    return _unit(pivot) @ _unit(target).T
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    vectors = vectors.to(torch.float64)
+    norms = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    return vectors / torch.where(norms > 0, norms, torch.ones_like(norms))
+
+
+def count_rivals(similarity: Tensor) -> Tensor:
+    """Count, for every pair, the sentences that are at least as close as its true partner.
+
+    Args:
+        similarity: [n, n] float, pivot in rows, target in columns.
+
+    Returns:
+        [3, n] int64: rivals in the row (other targets for pivot i), in the column (other pivots
+        for target i), and in either (sentences j that are a rival in the row, in the column or
+        in both). No rival in the row is a hit forward (pivot to target), none in the column
+        backward, none in either mutual.
+    """
+    own = similarity.diagonal()
+    row = similarity >= own.unsqueeze(1) - TIE
+    column = (similarity >= own.unsqueeze(0) - TIE).T
+    either = row | column
+    return torch.stack([rivals.sum(dim=1) - 1 for rivals in (row, column, either)])
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Alignment of one representation between two languages.
+
+    Attributes:
+        rivals: [3, L, n] int64: per layer and sentence pair the rivals in the row, in the column
+            and in either. See `count_rivals`.
+    """
+
+    rivals: Counts
+
+    @cached_property
+    def forward(self) -> Counts:
+        """[L] int64, hits from pivot to target."""
+        return np.count_nonzero(self.rivals[0] == 0, axis=1)
+
+    @cached_property
+    def backward(self) -> Counts:
+        """[L] int64, hits from target to pivot."""
+        return np.count_nonzero(self.rivals[1] == 0, axis=1)
+
+    @cached_property
+    def mutual(self) -> Counts:
+        """[L] int64, mutual nearest neighbours."""
+        return np.count_nonzero(self.rivals[2] == 0, axis=1)
+
+    @property
+    def n(self) -> int:
+        """Number of sentence pairs."""
+        return int(self.rivals.shape[2])
+
+    @property
+    def rates(self) -> Rates:
+        """[L] float64 in [0, 1], mu per layer: the share of mutual nearest neighbours."""
+        return self.mutual / self.n
+
+    @property
+    def mean(self) -> float:
+        """Mean of `rates` over the layers."""
+        return float(self.rates.mean())
+
+    @property
+    def max(self) -> float:
+        """Rate of the best layer."""
+        return float(self.rates.max())
+
+
+def align(pivot: Sequence[Tensor | ArrayLike], target: Sequence[Tensor | ArrayLike]) -> Alignment:
+    """Align the sentence vectors of two languages, layer by layer.
+
+    Args:
+        pivot: L arrays [n, F_l], the vectors of the pivot sentences.
+        target: L arrays [n, F_l], line-parallel to the pivot.
+
+    Raises:
+        NeuronXAError: Different numbers of layers or sentences, fewer than two sentences, or a
+            vector that is not finite.
+    """
+    if len(pivot) != len(target) or not pivot:
+        raise NeuronXAError(
+            f"The pivot has {len(pivot)} layers and the target {len(target)}. Both need the same "
+            "layers, at least one: encode them with the same model and options."
+        )
+    layers = [
+        _layer(torch.as_tensor(p), torch.as_tensor(t), i)
+        for i, (p, t) in enumerate(zip(pivot, target, strict=True))
+    ]
+    return Alignment(np.stack(layers, axis=1))
+
+
+def _layer(pivot: Tensor, target: Tensor, layer: int) -> Counts:
+    if pivot.ndim != 2 or pivot.shape != target.shape:
+        raise NeuronXAError(
+            f"Layer {layer}: the pivot vectors have shape {list(pivot.shape)} and the target "
+            f"vectors {list(target.shape)}. Alignment needs line-parallel text and one model: "
+            "the same number of sentences and the same width."
+        )
+    if len(pivot) < 2:
+        raise NeuronXAError(
+            f"{len(pivot)} sentence pair has no rivals, so a nearest neighbour means nothing. "
+            "Give at least two pairs; 100 is the usual number."
+        )
+    similarity = cosine(pivot, target)
+    if not bool(torch.isfinite(similarity).all()):
+        raise NeuronXAError(
+            f"Layer {layer} has a vector that is not finite, so its cosines mean nothing. Load "
+            "the model in bfloat16 or float32, or look for damaged weights."
+        )
+    counts: Counts = count_rivals(similarity).cpu().numpy()
+    return counts

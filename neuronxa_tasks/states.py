@@ -1,0 +1,292 @@
+"""Sentences to sentence vectors: tokens, batches, forward passes, weighted means."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from neuronxa_tasks.alignment import Alignment, align
+from neuronxa_tasks.architectures import Layout, locate
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.taps import TAPS, Tap, Taps
+
+logger = logging.getLogger(__name__)
+
+Weights = Literal["position", "uniform", "last"]
+WEIGHTS: tuple[str, ...] = get_args(Weights)
+
+
+@dataclass(frozen=True)
+class SentenceVectors:
+    """Vectors of n sentences, per layer, on the device that computed them.
+
+    Attributes:
+        nas: L tensors [n, F_l] float32 in [0, 1], weighted means of neuron states.
+        nav: L tensors [n, F_l] float32, >= 0, weighted means of absolute activations.
+        hidden: L + 1 tensors [n, d] float32, weighted means of hidden states 0..L; the last one
+            after the final norm.
+        tokens: Tokens per sentence as they were fed, special tokens included.
+        truncated: How many sentences were longer than the context and lost their end.
+    """
+
+    nas: tuple[Tensor, ...]
+    nav: tuple[Tensor, ...]
+    hidden: tuple[Tensor, ...]
+    tokens: tuple[int, ...]
+    truncated: int
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Alignment of two languages in one model, for each representation.
+
+    Attributes:
+        nas: Of neuron activation states; its mean is NASCA.
+        nav: Of neuron activation values; its mean is NAVCA.
+        hidden: Of hidden states; its mean is MEXA.
+    """
+
+    nas: Alignment
+    nav: Alignment
+    hidden: Alignment
+
+    @property
+    def n(self) -> int:
+        """Number of sentence pairs."""
+        return self.nas.n
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Mean over layers and best layer for each representation, by metric name."""
+        named = {"nasca": self.nas, "navca": self.nav, "mexa": self.hidden}
+        means = {name: each.mean for name, each in named.items()}
+        return means | {f"{name}_max": each.max for name, each in named.items()}
+
+
+def profile(pivot: SentenceVectors, target: SentenceVectors) -> Profile:
+    """Align the vectors of two line-parallel lists of sentences.
+
+    Args:
+        pivot: Vectors of the pivot language.
+        target: Vectors of the target language, from the same encoder.
+
+    Raises:
+        NeuronXAError: The two do not belong together, or have fewer than two sentences.
+    """
+    return Profile(
+        nas=align(pivot.nas, target.nas),
+        nav=align(pivot.nav, target.nav),
+        hidden=align(pivot.hidden, target.hidden),
+    )
+
+
+class Encoder:
+    """Turns sentences into sentence vectors with a loaded causal language model.
+
+    Example:
+        >>> encode = Encoder(model, tokenizer)  # doctest: +SKIP
+        >>> profile(encode(english), encode(french)).scores  # doctest: +SKIP
+
+    Args:
+        model: A transformers causal language model in evaluation mode.
+        tokenizer: Its tokenizer.
+        tap: Where neurons are read: `gate` or `inner`.
+        weights: Token weights: `position` (t / sum(1..T)), `uniform` or `last`.
+        batch_size: Sentences per forward pass; halved, and kept so, when memory runs out.
+        max_length: Longest input in tokens; longer sentences lose their end, with a warning.
+            By default the model's `max_position_embeddings`.
+        add_special_tokens: Passed to the tokenizer; by default the tokenizer decides, so a BOS
+            that it adds is kept with the weight of its position, as MEXA does.
+
+    Raises:
+        NeuronXAError: An unknown option, or an architecture whose neurons are not known.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        tap: Tap = "gate",
+        weights: Weights = "position",
+        batch_size: int = 32,
+        max_length: int | None = None,
+        add_special_tokens: bool | None = None,
+    ) -> None:
+        one_of("tap", tap, TAPS)
+        one_of("weights", weights, WEIGHTS)
+        if batch_size < 1:
+            raise NeuronXAError(f"batch_size is {batch_size}; it must be at least 1.")
+        self.layout: Layout = locate(model)
+        self.tap: Tap = tap
+        self.weights: Weights = weights
+        self.batch_size = batch_size
+        self._model = model
+        self._tokenizer = tokenizer
+        self._special = (
+            {} if add_special_tokens is None else {"add_special_tokens": add_special_tokens}
+        )
+        text = model.config.get_text_config() if hasattr(model, "config") else None
+        self._max_length = max_length or getattr(text, "max_position_embeddings", None)
+
+    def __call__(
+        self, sentences: Sequence[str], progress: Callable[[int], object] | None = None
+    ) -> SentenceVectors:
+        """Encode sentences.
+
+        Equal sentences are encoded once, so that their vectors are equal to the last bit.
+
+        Args:
+            sentences: n strings, in any order and length.
+            progress: Called with the number of sentences done after each batch.
+
+        Returns:
+            Vectors in the order of the sentences.
+
+        Raises:
+            NeuronXAError: No sentence, a sentence without tokens, a hook that did not fire, or
+                activations that are not finite.
+        """
+        if isinstance(sentences, str) or not sentences:
+            raise NeuronXAError(
+                f"Sentences must be a list of at least one string, not {sentences!r}. "
+                "Put each sentence into a list."
+            )
+        distinct = list(dict.fromkeys(sentences))
+        tokens = [self._tokenize(sentence) for sentence in distinct]
+        cut = {i for i, ids in enumerate(tokens) if len(ids) > (self._max_length or len(ids))}
+        lengths = [min(len(ids), self._max_length or len(ids)) for ids in tokens]
+        # Longest first: padding is least, and memory runs out at once or never.
+        order = sorted(range(len(distinct)), key=lambda i: -lengths[i])
+        filled: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
+        with torch.inference_mode(), Taps(self.layout, self.tap) as taps:
+            for rows, pooled in self._batches(taps, order, tokens, lengths):
+                for vectors, batch in zip(filled, pooled, strict=True):
+                    if not vectors:
+                        vectors.extend(
+                            each.new_empty(len(distinct), each.shape[1]) for each in batch
+                        )
+                    for into, each in zip(vectors, batch, strict=True):
+                        into[torch.tensor(rows, device=into.device)] = each
+                self._check_finite(pooled, [distinct[row] for row in rows])
+                if progress is not None:
+                    progress(len(rows))
+        where = {sentence: i for i, sentence in enumerate(distinct)}
+        row_of = [where[sentence] for sentence in sentences]
+        truncated = sum(row in cut for row in row_of)
+        if truncated:
+            logger.warning(
+                "%d of %d sentences are longer than the context of %d tokens and lost their end.",
+                truncated,
+                len(sentences),
+                self._max_length,
+            )
+        if len(distinct) < len(sentences):
+            filled = tuple(
+                [each[torch.tensor(row_of, device=each.device)] for each in group]
+                for group in filled
+            )  # type: ignore[assignment]
+        nas, nav, hidden = (tuple(group) for group in filled)
+        return SentenceVectors(nas, nav, hidden, tuple(lengths[row] for row in row_of), truncated)
+
+    def _tokenize(self, sentence: str) -> list[int]:
+        ids: list[int] = self._tokenizer(sentence, **self._special)["input_ids"]
+        if not ids:
+            raise NeuronXAError(
+                f"The tokenizer made no token of the sentence {sentence!r}, so it has no vector. "
+                "Remove the sentence from every language of the corpus."
+            )
+        return ids
+
+    def _batches(
+        self, taps: Taps, order: list[int], tokens: list[list[int]], lengths: list[int]
+    ) -> Iterator[tuple[list[int], tuple[list[Tensor], list[Tensor], list[Tensor]]]]:
+        start = 0
+        while start < len(order):
+            rows = order[start : start + self.batch_size]
+            ids = [tokens[row][: lengths[row]] for row in rows]
+            try:
+                pooled = self._forward(taps, ids)
+            except torch.OutOfMemoryError:
+                if self.batch_size == 1:
+                    raise
+                self.batch_size = len(rows) // 2 or 1
+                logger.warning("Out of memory; going on with batches of %d.", self.batch_size)
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                continue
+            yield rows, pooled
+            start += len(rows)
+
+    def _forward(
+        self, taps: Taps, batch: list[list[int]]
+    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+        """Sentence vectors of one batch, padded on the right."""
+        lengths = torch.tensor([len(ids) for ids in batch])
+        longest = int(lengths.max())
+        filler = self._tokenizer.pad_token_id
+        filler = 0 if filler is None else filler  # masked, so any valid id will do
+        ids = torch.tensor([row + [filler] * (longest - len(row)) for row in batch])
+        mask = (torch.arange(longest) < lengths.unsqueeze(1)).long()
+        device = self._model.device
+        taps.begin(token_weights(lengths, longest, self.weights).to(device))
+        # The decoder alone: the LM head would make [B, T, vocabulary] logits that nobody reads.
+        output = self.layout.decoder(
+            input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False
+        )
+        return taps.end(output[0])
+
+    def _check_finite(
+        self, pooled: tuple[list[Tensor], list[Tensor], list[Tensor]], sentences: list[str]
+    ) -> None:
+        _, nav, hidden = pooled  # NAS of NaN is 0: it hides what NAV shows
+        for name, group in (("neuron activations", nav), ("hidden states", hidden)):
+            finite = torch.stack([torch.isfinite(each).all(dim=1).cpu() for each in group])
+            if not bool(finite.all()):
+                layer, row = (int(i) for i in (~finite).nonzero()[0])
+                raise NeuronXAError(
+                    f"The {name} of layer {layer} are NaN or infinite for the sentence "
+                    f"{sentences[row]!r}, so no score can be trusted. Load the model in bfloat16 "
+                    "or float32 (dtype=bfloat16), or look for damaged weights."
+                )
+
+
+def token_weights(lengths: Tensor, longest: int, weights: Weights) -> Tensor:
+    """Weight of each token in the mean over its sentence.
+
+    Args:
+        lengths: [B] int64, real tokens per sentence.
+        longest: T, the padded length.
+        weights: `position`: t / sum(1..T) for t = 1..T, later tokens have seen more context
+            (MEXA, section 3); `uniform`: 1 / T; `last`: 1 at the last token.
+
+    Returns:
+        [B, T] float32. Each row sums to 1; padding on the right has 0.
+    """
+    positions = torch.arange(1, longest + 1)
+    real = positions <= lengths.unsqueeze(1)
+    if weights == "position":
+        raw = torch.where(real, positions, 0)
+    elif weights == "uniform":
+        raw = real.long()
+    else:
+        raw = (positions == lengths.unsqueeze(1)).long()
+    return (raw.double() / raw.sum(dim=1, keepdim=True)).float()
+
+
+def one_of(name: str, value: object, valid: Sequence[str]) -> None:
+    """Refuse a value that is not in a list of valid ones.
+
+    Raises:
+        NeuronXAError: `value` is not in `valid`.
+    """
+    if value not in valid:
+        raise NeuronXAError(f"{name} is {value!r}; it must be one of {', '.join(valid)}.")
