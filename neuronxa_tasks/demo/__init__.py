@@ -1,0 +1,1 @@
+"""The toy world: a small grammar in 15 languages, its tasks, and tiny models trained on it."""
