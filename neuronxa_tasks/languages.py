@@ -11,13 +11,14 @@ Conventions, where the world's codes leave a choice:
   is `pbt_Arab`, `qu` is `quy_Latn` (XCOPA's too, whose text is the neighbouring Eastern Apurímac).
   Where FLORES-200 has both scripts of a language (`kas_Arab`, `kas_Deva`), a bare `ks` is refused.
 * A data set's code belongs to the row of the script that its text is written in. Serbian is
-  Cyrillic in FLORES, Belebele and BMLAMA-53, Latin in okapi's `m_mmlu_sr` and `arc_sr`. Some
-  Tatoeba files mix scripts; the row is that of most letters (Serbian 69 %, Uzbek 69 %, Lingua
-  Franca Nova 73 % Latin). Tatoeba's Mandarin is half simplified, half traditional: `zho_Hans`.
+  Cyrillic in FLORES, Belebele and BMLAMA-53, Latin in okapi's `m_mmlu_sr` (and so taken for
+  `arc_sr`, from the same translator). Some Tatoeba files mix scripts; the row is that of most
+  letters (Serbian 69 %, Uzbek 69 %, Lingua Franca Nova 73 % Latin). Tatoeba's Mandarin is half
+  simplified, half traditional; it stands with `zho_Hans`, the script of every benchmark's `zh`.
 * Codes that FLORES+ renamed (`ekk_Latn`, `cmn_Hans`, `fil_Latn`, ...) are aliases of the
   FLORES-200 row with the same text. `ber` (Berber) is an ISO 639-2 group code. `kzj` was merged
   into `dtp` in 2016 but is a test set of its own.
-* Families are the top level of Glottolog; creoles stand with their lexifier.
+* Families follow the top level of Glottolog; creoles stand with their lexifier.
 
 The columns `mmmlu` and `marc` are okapi's `m_mmlu_<code>` and `arc_<code>`, not OpenAI's MMMLU.
 """
@@ -75,7 +76,11 @@ class Language:
     aliases: tuple[str, ...]
 
     def code_in(self, dataset: str) -> str | None:
-        """Return the code a corpus or benchmark uses for this language, or None if it has none."""
+        """Return the code a corpus or benchmark uses for this language, or None if it lacks it.
+
+        Raises:
+            NeuronXAError: `dataset` is not in `BENCHMARKS` or `CORPORA`.
+        """
         if dataset == "flores":
             return self.code if self.flores else None
         return self.tatoeba if dataset == "tatoeba" else self.benchmarks.get(_known(dataset))
@@ -145,7 +150,11 @@ def resolve(text: str, benchmark: str | None = None) -> Language:
 
 
 def find(text: str, benchmark: str | None = None) -> Language | None:
-    """Return what `resolve` returns, or None where `text` is unknown or ambiguous."""
+    """Return what `resolve` returns, or None where `text` is unknown or ambiguous.
+
+    Raises:
+        NeuronXAError: `benchmark` is unknown, or `text` is no text.
+    """
     found = _matches(text, benchmark)
     return found[0] if len(found) == 1 else None
 
