@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,12 +13,10 @@ from torch import Tensor
 from neuronxa_tasks.alignment import Alignment, align
 from neuronxa_tasks.architectures import Layout, locate
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.taps import TAPS, Tap, Taps
+from neuronxa_tasks.options import TAPS, WEIGHTS, Tap, Weights, one_of
+from neuronxa_tasks.taps import Taps
 
 logger = logging.getLogger(__name__)
-
-Weights = Literal["position", "uniform", "last"]
-WEIGHTS: tuple[str, ...] = get_args(Weights)
 
 
 @dataclass(frozen=True)
@@ -280,13 +278,3 @@ def token_weights(lengths: Tensor, longest: int, weights: Weights) -> Tensor:
     else:
         raw = (positions == lengths.unsqueeze(1)).long()
     return (raw.double() / raw.sum(dim=1, keepdim=True)).float()
-
-
-def one_of(name: str, value: object, valid: Sequence[str]) -> None:
-    """Refuse a value that is not in a list of valid ones.
-
-    Raises:
-        NeuronXAError: `value` is not in `valid`.
-    """
-    if value not in valid:
-        raise NeuronXAError(f"{name} is {value!r}; it must be one of {', '.join(valid)}.")

@@ -1,0 +1,169 @@
+"""The command `neuronxa`: one subcommand per verb, heavy imports inside it.
+
+Exit codes: 0 done, 2 wrong input or usage, 130 interrupted; `run` otherwise ends as the harness
+ends. Errors that a user can cause are one sentence on the error stream.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from neuronxa_tasks import __version__
+from neuronxa_tasks.errors import NeuronXAError
+
+_EXAMPLES = """\
+examples:
+  neuronxa run --model hf-neuronxa --model_args pretrained=DIR_OR_NAME \\
+      --tasks neuronxa_flores_xnli,xnli --output_path out
+  lm_eval run --model hf --include_path "$(neuronxa path)" ...    the plain harness command
+  neuronxa fetch flores200                                        the official archive, once
+  neuronxa tasks new mycorpus FOLDER -o DIR                       your own parallel text
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; the entry point `neuronxa`.
+
+    Args:
+        argv: Arguments without the program's name; by default those of the process.
+
+    Returns:
+        The exit code.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments[:1] == ["run"]:  # its arguments are the harness' own
+            return _run(arguments[1:])
+        options = _parser().parse_args(arguments)
+        return int(options.action(options))
+    except NeuronXAError as error:
+        print(f"neuronxa: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("neuronxa: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="neuronxa",
+        description="Cross-lingual alignment scores (NASCA, NAVCA, MEXA) in lm-evaluation-harness.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"neuronxa-tasks {__version__}")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    verbs.add_parser(
+        "run",
+        help="evaluate a model: `lm_eval run` with our tasks and model; takes all its arguments",
+    )
+    path = verbs.add_parser("path", help="print the folder of the task configs")
+    path.set_defaults(action=_path)
+
+    fetch = verbs.add_parser(
+        "fetch", help="download a corpus once", description="Download and check a corpus once."
+    )
+    fetch.add_argument("corpus", choices=["flores200"])
+    fetch.add_argument("--url", help="another place for the same archive, such as a mirror")
+    fetch.add_argument(
+        "--to", type=Path, metavar="DIR", help="cache folder (default: NEURONXA_CACHE or ~/.cache)"
+    )
+    fetch.set_defaults(action=_fetch)
+
+    tasks = verbs.add_parser("tasks", help="make task configs for your own parallel text")
+    kinds = tasks.add_subparsers(metavar="COMMAND", required=True)
+    new = kinds.add_parser(
+        "new",
+        help="turn a folder of line-parallel files into task configs",
+        description="FOLDER holds one file `<code>.txt` per language, one sentence per line; line "
+        "i means the same in every file. The configs are for --include_path.",
+    )
+    new.add_argument("name", help="name of the corpus in the task names: neuronxa_NAME_<code>")
+    new.add_argument("folder", type=Path, help="folder with the files <code>.txt")
+    new.add_argument("-o", "--out", type=Path, required=True, metavar="DIR", help="where to write")
+    new.add_argument("--pivot", default="eng_Latn", help="pivot language (default: eng_Latn)")
+    new.add_argument("--force", action="store_true", help="replace configs of the same name")
+    new.set_defaults(action=_new_tasks)
+    return parser
+
+
+def _path(options: argparse.Namespace) -> int:
+    from neuronxa_tasks.plugin import task_configs
+
+    print(task_configs())
+    return 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from neuronxa_tasks import fetch
+
+    place = {} if options.url is None else {"url": options.url}
+    folder = fetch.fetch_flores200(folder=options.to, **place)
+    print(folder)
+    return 0
+
+
+def _new_tasks(options: argparse.Namespace) -> int:
+    from neuronxa_tasks.scaffold import new_tasks
+
+    report = new_tasks(
+        options.name, options.folder, options.out, options.pivot, overwrite=options.force
+    )
+    print(report)
+    return 0
+
+
+def _run(arguments: list[str]) -> int:
+    """Hand over to `lm_eval run`, with our tasks and model known to it."""
+    from neuronxa_tasks.plugin import register, task_configs
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from lm_eval._cli import HarnessCLI
+    from lm_eval.config.evaluate_config import EvaluatorConfig
+    from lm_eval.utils import setup_logging
+
+    setup_logging()
+    harness = HarnessCLI()
+    sys.argv = ["neuronxa", "run", *arguments]  # the harness reads them from there
+    options = harness.parse_args()
+    given: dict[str, Any] = {}
+    if getattr(options, "config", None):
+        given = EvaluatorConfig.load_yaml_config(options.config)
+    user_path = options.include_path or given.get("include_path")
+    if user_path and not Path(user_path).is_dir():
+        raise NeuronXAError(
+            f"--include_path is {user_path!r}, which is not a folder. Give one folder with task "
+            "configs; those of neuronxa-tasks are always included."
+        )
+    options.include_path = [str(task_configs()), *([str(user_path)] if user_path else [])]
+    output = options.output_path or given.get("output_path")
+    if output:
+        _check_writable(Path(output))
+    register()
+    harness.execute(options)
+    return 0
+
+
+def _check_writable(output: Path) -> None:
+    """Find out before the run whether its results can be saved; leave nothing behind.
+
+    The harness would log a failed save at the very end and lose the run.
+    """
+    import tempfile
+
+    folder = (output.parent if output.suffix == ".json" else output).absolute()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryDirectory(dir=folder):
+            pass
+    except OSError as error:
+        raise NeuronXAError(
+            f"--output_path is {str(output)!r}, but nothing can be written to {folder}: "
+            f"{error.strerror}. Choose another folder; the results would be lost after the run."
+        ) from None

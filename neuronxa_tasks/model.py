@@ -1,0 +1,277 @@
+"""The model: how `HFLM` answers the request type `neuron_states`.
+
+The harness hands over the requests of all tasks at once, so that the pivot is encoded once for
+all languages of a run. Under data parallelism every process holds a stride of the sentences; the
+texts are exchanged and each process scores whole languages, because a sentence needs all its
+rivals in one place.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from lm_eval.models.huggingface import HFLM
+from tqdm import tqdm
+
+from neuronxa_tasks.alignment import Alignment
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.fingerprint import fingerprint
+from neuronxa_tasks.schema import (
+    SCHEMA,
+    HitsBlock,
+    ModelBlock,
+    NeuronXABlock,
+    Sample,
+    SentenceRivals,
+    TaskBlock,
+    TokensBlock,
+)
+from neuronxa_tasks.states import Encoder, Profile, SentenceVectors, profile
+
+logger = logging.getLogger(__name__)
+
+FEW = 50
+"""Sentence pairs below which a score is too coarse to report; a warning is given."""
+
+DEFAULT_BATCH = 32
+_RECORD = "_neuronxa_block"
+
+
+class NeuronXALM(HFLM):  # type: ignore[misc]
+    """`HFLM` that also answers `neuron_states`. In all else it is `HFLM`.
+
+    The alias in the harness is `hf-neuronxa`; all model arguments are those of `hf`.
+    """
+
+    def neuron_states(self, requests: Sequence[Any]) -> list[Sample | None]:
+        """Answer the alignment requests of a run; see `neuron_states`."""
+        return neuron_states(self, requests)
+
+    def get_model_info(self) -> dict[str, Any]:
+        """Return the harness' facts about the model and the block `neuronxa`."""
+        return {**super().get_model_info(), **results_block(self)}
+
+
+@dataclass
+class Pairs:
+    """The sentence pairs of one task: line number -> (pivot, target)."""
+
+    settings: dict[str, Any]
+    source: dict[str, Any]
+    lines: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def column(self, index: int) -> tuple[str, ...]:
+        """Return the pivot (0) or target (1) sentences in the order of the lines."""
+        return tuple(self.lines[line][index] for line in sorted(self.lines))
+
+
+def neuron_states(lm: Any, requests: Sequence[Any]) -> list[Sample | None]:
+    """Score all alignment requests of a run.
+
+    Args:
+        lm: A loaded `HFLM`.
+        requests: Instances with the arguments (pivot text, target text, settings), of any number
+            of tasks.
+
+    Returns:
+        For each request the rivals of its sentence; None where the target is the pivot.
+
+    Raises:
+        NeuronXAError: The architecture is not known, or a score cannot be computed.
+    """
+    tasks = _exchange(lm, _by_task(requests))
+    _warn_if_few(tasks)
+    mine = sorted(tasks)[lm.rank :: lm.world_size]
+    error: NeuronXAError | None = None
+    samples: dict[str, dict[int, Sample | None]] = {}
+    blocks: dict[str, TaskBlock] = {}
+    try:
+        for name, result, block in _score(lm, {name: tasks[name] for name in mine}):
+            samples[name] = result
+            if block is not None:
+                blocks[name] = block
+    except NeuronXAError as caught:
+        error = caught  # after the others know: a silent process would leave them waiting
+    for other_samples, other_blocks, other_error in _gather(lm, (samples, blocks, error)):
+        if other_error is not None:
+            raise other_error
+        samples |= other_samples
+        blocks |= other_blocks
+    _record(lm, blocks)
+    return [samples[request.task_name][request.doc_id] for request in requests]
+
+
+def results_block(lm: Any) -> dict[str, NeuronXABlock]:
+    """Return the entry `neuronxa` for `results["config"]`; empty if no such task has run."""
+    block = vars(lm).get(_RECORD)
+    return {} if block is None else {"neuronxa": block}
+
+
+def _by_task(requests: Sequence[Any]) -> dict[str, Pairs]:
+    tasks: dict[str, Pairs] = {}
+    for request in requests:
+        pivot, target, settings = request.args
+        pairs = tasks.setdefault(request.task_name, Pairs(settings, request.source))
+        pairs.lines[request.doc_id] = (pivot, target)  # the harness repeats some to pad a rank
+    return tasks
+
+
+def _exchange(lm: Any, tasks: dict[str, Pairs]) -> dict[str, Pairs]:
+    """Bring all lines of each task together; every process then has all texts."""
+    merged: dict[str, Pairs] = {}
+    for part in _gather(lm, tasks):
+        for name, pairs in part.items():
+            merged.setdefault(name, Pairs(pairs.settings, pairs.source)).lines.update(pairs.lines)
+    return merged
+
+
+def _gather(lm: Any, value: Any) -> list[Any]:
+    if lm.world_size == 1:
+        return [value]
+    everything: list[Any] = [None] * lm.world_size
+    torch.distributed.all_gather_object(everything, value)
+    return everything
+
+
+def _warn_if_few(tasks: dict[str, Pairs]) -> None:
+    few = min((len(pairs.lines) for pairs in tasks.values()), default=FEW)
+    if few < FEW:
+        logger.warning(
+            "Alignment is computed from %d sentence pairs. The chance level is 1/(2n-1) = %.3f and "
+            "one pair is worth %.3f, so use at least %d, better the usual 100.",
+            few,
+            1 / (2 * few - 1),
+            1 / few,
+            FEW,
+        )
+
+
+def _score(lm: Any, tasks: dict[str, Pairs]) -> Any:
+    """Yield (task, samples by line, block) for each task of this process.
+
+    At most the pivot's vectors and one target's are in memory.
+    """
+    # Tasks with one pivot text follow each other, so that it is encoded once.
+    order = sorted(tasks, key=lambda name: (_encoder_key(tasks[name]), tasks[name].column(0), name))
+    encoders: dict[tuple[str, str], Encoder] = {}
+    held: tuple[Any, SentenceVectors | None] = (None, None)
+    with tqdm(order, desc="NeuronXA languages", disable=lm.rank != 0, unit="lang") as progress:
+        for name in progress:
+            pairs = tasks[name]
+            settings = pairs.settings
+            if settings["pivot"] == settings["target"]:
+                logger.info("%s: the target is the pivot itself; it has no score.", name)
+                yield name, dict.fromkeys(pairs.lines), None
+                continue
+            progress.set_postfix_str(settings["target"])
+            key = _encoder_key(pairs)
+            encode = encoders.get(key) or encoders.setdefault(key, _encoder(lm, *key))
+            pivot_key = (key, pairs.column(0))
+            if held[0] != pivot_key:
+                held = (None, None)  # drop the old vectors before the new ones come
+                held = (pivot_key, encode(pairs.column(0)))
+            pivot = held[1]
+            assert pivot is not None
+            target = encode(pairs.column(1))
+            result = profile(pivot, target)
+            block = _task_block(pairs, pivot, target, result)
+            yield name, dict(zip(sorted(pairs.lines), _samples(result), strict=True)), block
+
+
+def _encoder_key(pairs: Pairs) -> tuple[str, str]:
+    return pairs.settings["tap"], pairs.settings["weights"]
+
+
+def _encoder(lm: Any, tap: Any, weights: Any) -> Encoder:
+    batch = lm.batch_size
+    if not isinstance(batch, int):  # "auto": start high; the encoder halves when memory runs out
+        batch = lm.max_batch_size or DEFAULT_BATCH
+    return Encoder(
+        lm.model,
+        lm.tokenizer,
+        tap=tap,
+        weights=weights,
+        batch_size=batch,
+        max_length=lm.max_length,
+        add_special_tokens=lm.add_bos_token,
+    )
+
+
+def _samples(result: Profile) -> list[Sample]:
+    """Per sentence and representation the rivals of each layer, as plain integers."""
+    nas, nav, hidden = (
+        [
+            SentenceRivals(row=row, column=column, either=either)
+            for row, column, either in each.rivals.transpose(2, 0, 1).tolist()
+        ]
+        for each in (result.nas, result.nav, result.hidden)
+    )
+    return [Sample(nas=nas[line], nav=nav[line], hidden=hidden[line]) for line in range(result.n)]
+
+
+def _task_block(
+    pairs: Pairs, pivot: SentenceVectors, target: SentenceVectors, result: Profile
+) -> TaskBlock:
+    settings = pairs.settings
+    return TaskBlock(
+        n=result.n,
+        corpus=settings["corpus"],
+        pivot=settings["pivot"],
+        target=settings["target"],
+        tap=settings["tap"],
+        weights=settings["weights"],
+        source=pairs.source,
+        tokens={"pivot": _tokens(pivot), "target": _tokens(target)},
+        nas=_hits(result.nas),
+        nav=_hits(result.nav),
+        hidden=_hits(result.hidden),
+    )
+
+
+def _tokens(vectors: SentenceVectors) -> TokensBlock:
+    return TokensBlock(total=sum(vectors.tokens), truncated=vectors.truncated)
+
+
+def _hits(alignment: Alignment) -> HitsBlock:
+    return HitsBlock(
+        mutual=alignment.mutual.tolist(),
+        forward=alignment.forward.tolist(),
+        backward=alignment.backward.tolist(),
+    )
+
+
+def _record(lm: Any, blocks: dict[str, TaskBlock]) -> None:
+    block = NeuronXABlock(
+        schema=SCHEMA,
+        model=_model_block(lm),
+        versions={
+            name: version(name)
+            for name in ("neuronxa-tasks", "lm_eval", "torch", "transformers", "tokenizers")
+        },
+        tasks=dict(sorted(blocks.items())),
+    )
+    setattr(lm, _RECORD, block)
+
+
+def _model_block(lm: Any) -> ModelBlock:
+    encoder = _encoder(lm, "gate", "position")
+    model = lm.model
+    config = model.config.get_text_config()
+    return ModelBlock(
+        fingerprint=fingerprint(model),
+        class_name=type(model).__name__,
+        model_type=encoder.layout.model_type,
+        dtype=str(model.dtype).removeprefix("torch."),
+        device=str(lm.device),
+        layers=len(encoder.layout.ffns),
+        neurons=encoder.layout.widths,
+        hidden_size=int(config.hidden_size),
+        max_length=int(lm.max_length),
+        add_bos_token=lm.add_bos_token,
+        remote_code=type(model).__module__.startswith("transformers_modules"),
+    )

@@ -1,0 +1,100 @@
+"""Options of a NeuronXA task, given by `--metadata`, and their checks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Any, Literal, get_args
+
+from neuronxa_tasks.errors import NeuronXAError
+
+Tap = Literal["gate", "inner"]
+TAPS: tuple[str, ...] = get_args(Tap)
+Weights = Literal["position", "uniform", "last"]
+WEIGHTS: tuple[str, ...] = get_args(Weights)
+
+DEFAULT_N = 100
+
+HARNESS_KEYS = frozenset(
+    {
+        "config_source",
+        "data_file",
+        "dataset_name",
+        "dataset_repo",
+        "dataset_repo_name",
+        "filter_colname",
+        "max_seq_lengths",
+        "pretrained",
+        "qa_split",
+        "token",
+        "tokenizer",
+        "valid_pages",
+        "version",
+    }
+)
+"""Metadata that the harness itself or its own tasks read (0.4.13)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user can choose about a score. All of it is recorded with the result.
+
+    Attributes:
+        data_dir: Folder with the corpus' files; by default the corpus finds its text.
+        pivot: Code of the pivot language.
+        n: Number of sentence pairs. Scores at different n are not comparable.
+        tap: Where neurons are read: `gate` is act(W_gate x), `inner` the input of the down
+            projection.
+        weights: Token weights of the sentence vector: `position`, `uniform` or `last`.
+    """
+
+    data_dir: str | None = None
+    pivot: str = "eng_Latn"
+    n: int = DEFAULT_N
+    tap: Tap = "gate"
+    weights: Weights = "position"
+
+
+KEYS = tuple(option.name for option in fields(Options))
+
+
+def parse_options(metadata: Mapping[str, Any], foreign: Collection[str] = ()) -> Options:
+    """Read the options out of a task's metadata.
+
+    Args:
+        metadata: What the harness hands to a task: the config's own metadata, the model
+            arguments and `--metadata`, merged.
+        foreign: Keys that belong to others, such as the model arguments.
+
+    Raises:
+        NeuronXAError: A wrong value, or a key that is nobody's.
+    """
+    for key in metadata:
+        if key not in KEYS and key not in HARNESS_KEYS and key not in foreign:
+            close = get_close_matches(str(key), KEYS, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise NeuronXAError(
+                f"--metadata has the key {key!r}, which nobody reads.{hint} "
+                f"Keys of NeuronXA tasks: {', '.join(KEYS)}."
+            )
+    given = {key: metadata[key] for key in KEYS if metadata.get(key) is not None}
+    for key in ("data_dir", "pivot"):
+        if key in given and not (isinstance(given[key], str) and given[key]):
+            raise NeuronXAError(f"{key} is {given[key]!r}; it must be a non-empty text.")
+    n = given.get("n", DEFAULT_N)
+    if isinstance(n, bool) or not isinstance(n, int) or n < 2:
+        raise NeuronXAError(f"n is {n!r}; it must be a whole number of sentence pairs, 2 or more.")
+    one_of("tap", given.get("tap", "gate"), TAPS)
+    one_of("weights", given.get("weights", "position"), WEIGHTS)
+    return Options(**given)
+
+
+def one_of(name: str, value: object, valid: Collection[str]) -> None:
+    """Refuse a value that is not in a list of valid ones.
+
+    Raises:
+        NeuronXAError: `value` is not in `valid`.
+    """
+    if value not in valid:
+        raise NeuronXAError(f"{name} is {value!r}; it must be one of {', '.join(valid)}.")

@@ -1,0 +1,190 @@
+"""The harness task: one language pair in, requests out, metrics back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from lm_eval.api.instance import Instance
+from lm_eval.api.metrics import mean
+from lm_eval.api.task import Task
+from lm_eval.config.task import TaskConfig
+from lm_eval.utils import simple_parse_args_string
+
+from neuronxa_tasks import plugin
+from neuronxa_tasks.corpora import corpus
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.options import parse_options
+
+plugin.teach()  # loading a task is all that `lm_eval run --model hf` needs
+
+SCORES = {"nasca": "nas", "navca": "nav", "mexa": "hidden"}
+"""Metric name -> representation."""
+
+
+@dataclass
+class PairInstance(Instance):  # type: ignore[misc]
+    """A request that knows its text's source, which is too long to log with every sentence."""
+
+    source: dict[str, Any] = field(default_factory=dict)
+
+
+class NeuronXATask(Task):  # type: ignore[misc]
+    """Alignment of one target language with the pivot.
+
+    A config names the corpus (`dataset_path`) and the target (`dataset_name`); see `Options` for
+    what `--metadata` can change. The sentences go to the model as they are: few-shot examples,
+    system instructions and chat templates never touch them.
+    """
+
+    VERSION = 1.0
+    OUTPUT_TYPE = "neuron_states"
+
+    def __init__(
+        self,
+        data_dir: str | None = None,
+        cache_dir: str | None = None,
+        download_mode: Any = None,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        given = {key: value for key, value in (config or {}).items() if key != "class"}
+        fixed = given.get("dataset_kwargs") or {}
+        name = given.get("task")
+        if not given.get("dataset_path") or not given.get("dataset_name"):
+            raise NeuronXAError(
+                f"The config of task {name!r} lacks dataset_path (the corpus) or dataset_name (the "
+                "target language). Take one of the shipped configs as a model, or make configs "
+                "for your own text with `neuronxa tasks new`."
+            )
+        self.options = parse_options(given.get("metadata") or {}, _model_arguments())
+        self.pivot = str(fixed.get("pivot") or self.options.pivot)
+        self.target = str(given["dataset_name"])
+        self.corpus = corpus(str(given["dataset_path"]))
+        self.text = self.corpus.load(
+            self.pivot,
+            self.target,
+            self.options.n,
+            fixed.get("data_dir") or data_dir or self.options.data_dir,
+        )
+        super().__init__(config=None)
+        self._config = TaskConfig(**{**given, "output_type": self.OUTPUT_TYPE, "num_fewshot": 0})
+        self._docs = [
+            {"id": index, "pivot": pivot, "target": target}
+            for index, (pivot, target) in enumerate(
+                zip(self.text.pivot, self.text.target, strict=True)
+            )
+        ]
+
+    def download(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the text is loaded from the corpus."""
+
+    def has_training_docs(self) -> bool:
+        """There are none."""
+        return False
+
+    def has_validation_docs(self) -> bool:
+        """There are none."""
+        return False
+
+    def has_test_docs(self) -> bool:
+        """The sentence pairs."""
+        return True
+
+    def test_docs(self) -> list[dict[str, Any]]:
+        """Return the sentence pairs: `id` (line number from 0), `pivot`, `target`."""
+        return self._docs
+
+    def doc_to_text(self, doc: dict[str, Any]) -> str:
+        """Return the pivot sentence."""
+        return str(doc["pivot"])
+
+    def doc_to_target(self, doc: dict[str, Any]) -> str:
+        """Return the target sentence."""
+        return str(doc["target"])
+
+    def fewshot_context(self, doc: dict[str, Any], *args: Any, **kwargs: Any) -> str:
+        """Return the bare sentence: a prompt around it would change what is measured."""
+        return self.doc_to_text(doc)
+
+    def build_all_requests(self, **kwargs: Any) -> None:
+        """Build the requests without the harness' request cache.
+
+        Its key knows neither corpus folder nor pivot nor n, so it would give old text back.
+        """
+        super().build_all_requests(
+            **{**kwargs, "cache_requests": False, "rewrite_requests_cache": False}
+        )
+
+    def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> Instance:
+        """Make one request of a sentence pair: (pivot text, target text, settings)."""
+        settings = {
+            "corpus": self.corpus.name,
+            "pivot": self.pivot,
+            "target": self.target,
+            "tap": self.options.tap,
+            "weights": self.options.weights,
+        }
+        return PairInstance(
+            request_type=self.OUTPUT_TYPE,
+            doc=doc,
+            arguments=(doc["pivot"], doc["target"], settings),
+            idx=0,
+            metadata=kwargs["metadata"],
+            source=self.text.source,
+        )
+
+    def process_results(self, doc: dict[str, Any], results: Sequence[Any]) -> dict[str, Any]:
+        """Turn the rivals of one sentence into metrics.
+
+        Returns:
+            For each score the share of layers in which the sentence is a hit, and under
+            `<score>_max` the hits per layer (0 or 1). Nothing where the target is the pivot: a
+            language is not aligned with itself.
+        """
+        rivals = results[0]
+        if rivals is None:
+            return {}
+        metrics: dict[str, Any] = {}
+        for score, representation in SCORES.items():
+            hits = [int(count == 0) for count in rivals[representation]["either"]]
+            metrics[score] = sum(hits) / len(hits)
+            metrics[f"{score}_max"] = hits
+        return metrics
+
+    def aggregation(self) -> dict[str, Callable[[Any], float]]:
+        """Mean over sentences, and rate of the best layer."""
+        means: dict[str, Callable[[Any], float]] = dict.fromkeys(SCORES, mean)
+        return means | dict.fromkeys((f"{score}_max" for score in SCORES), best_layer)
+
+    def higher_is_better(self) -> dict[str, bool]:
+        """All scores: higher is more alignment."""
+        return dict.fromkeys(self.aggregation(), True)
+
+
+def best_layer(hits: Sequence[Sequence[int]]) -> float:
+    """Return the highest share of hits of any layer.
+
+    Args:
+        hits: n lists of L values 0 or 1.
+    """
+    return float(np.asarray(hits).mean(axis=0).max())
+
+
+def _model_arguments() -> Collection[str]:
+    """Names of the model arguments of the run that is being set up.
+
+    The harness merges them into the metadata of every task, where they cannot be told from keys
+    that the user misspelt. They are still separate in the frame that loads the tasks.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "simple_evaluate" and "model_args" in frame.f_locals:
+            arguments = frame.f_locals["model_args"]
+            if isinstance(arguments, str):
+                arguments = simple_parse_args_string(arguments)
+            return tuple(arguments or ())
+        frame = frame.f_back  # type: ignore[assignment]
+    return ()
