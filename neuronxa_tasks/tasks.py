@@ -12,6 +12,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import mean
 from lm_eval.api.task import Task
 from lm_eval.config.task import TaskConfig
+from lm_eval.filters import build_filter_ensemble
 from lm_eval.utils import simple_parse_args_string
 
 from neuronxa_tasks import plugin
@@ -69,7 +70,9 @@ class NeuronXATask(Task):  # type: ignore[misc]
             self.options.n,
             fixed.get("data_dir") or data_dir or self.options.data_dir,
         )
-        super().__init__(config=None)
+        # As in the harness' own ConfigurableTask, no super().__init__: it would load a data set.
+        self._training_docs = self._fewshot_docs = self._instances = self.fewshot_rnd = None
+        self._filters = [build_filter_ensemble("none", [["take_first", None]])]
         self._config = TaskConfig(**{**given, "output_type": self.OUTPUT_TYPE, "num_fewshot": 0})
         self._docs = [
             {"id": index, "pivot": pivot, "target": target}
@@ -77,9 +80,6 @@ class NeuronXATask(Task):  # type: ignore[misc]
                 zip(self.text.pivot, self.text.target, strict=True)
             )
         ]
-
-    def download(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the text is loaded from the corpus."""
 
     def has_training_docs(self) -> bool:
         """There are none."""
