@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import NamedTuple
 
@@ -106,6 +107,43 @@ def complete_rows(columns: Mapping[str, ArrayLike]) -> CompleteRows:
         kept=kept,
         n_dropped=int((~kept).sum()),
     )
+
+
+def panel_labels(
+    model: Sequence[str], language: Sequence[str], kept: BoolArray
+) -> list[tuple[str, str]]:
+    """Model and language of the kept rows, each pair once.
+
+    Args:
+        model: `[n]` model of each row.
+        language: `[n]` language of each row.
+        kept: `[n]` bool, which rows count.
+
+    Raises:
+        NeuronXAError: a wrong number of labels, a row without a name, or a pair that comes twice.
+    """
+    for name, labels in (("model", model), ("language", language)):
+        if len(labels) != len(kept):
+            raise NeuronXAError(
+                f"{name} has {len(labels)} labels for {len(kept)} rows, so they cannot be paired. "
+                "Pass one label per row."
+            )
+        for row, label in enumerate(labels):
+            if not isinstance(label, str) or not label:
+                raise NeuronXAError(
+                    f"{name} holds {label!r} in row {row}, but every row needs a name. "
+                    "Fill it in, or leave the row out."
+                )
+    table = [
+        pair for pair, keep in zip(zip(model, language, strict=True), kept, strict=True) if keep
+    ]
+    for (one, other), count in Counter(table).items():
+        if count > 1:
+            raise NeuronXAError(
+                f"The model {one!r} has {count} rows for the language {other!r}, and they would "
+                "count as different languages. Keep one row per model and language."
+            )
+    return table
 
 
 def deviations(rows: FloatArray) -> tuple[FloatArray, BoolArray]:

@@ -59,7 +59,7 @@ def williams_test(r_jk: float, r_jh: float, r_kh: float, n: int) -> WilliamsTest
     t = (r_jk - r_jh) sqrt((n - 1)(1 + r_kh) / (2 |R| (n - 1)/(n - 3) + m^2 (1 - r_kh)^3)), where
     m = (r_jk + r_jh) / 2 and |R| = 1 - r_jk^2 - r_jh^2 - r_kh^2 + 2 r_jk r_jh r_kh, with n - 3
     degrees of freedom (Williams 1959, JRSS B 21, p. 396; Steiger 1980, Psychological Bulletin 87,
-    eq. 7, who recommends it).
+    who recommends it).
 
     Args:
         r_jk: correlation of the shared variable j with k.

@@ -48,7 +48,7 @@ def fisher_interval(
 
     z = atanh(r), standard error 1 / sqrt(n - k - 3) with k covariates taken out (Fisher 1921,
     1924). For Spearman's rho the variance is multiplied by 1 + rho^2 / 2 (Bonett & Wright 2000,
-    Psychometrika 65, eq. 3), because ranks are more variable than normal values.
+    Psychometrika 65), because ranks are more variable than normal values.
 
     Args:
         r: correlation in [-1, 1]; NaN gives no interval.
@@ -115,7 +115,7 @@ def average_correlation(
     """Averages correlations of several models on Fisher's z scale with weights n - 3.
 
     z = sum (n_i - 3) atanh(r_i) / sum (n_i - 3), standard error 1 / sqrt(sum (n_i - 3)) (Hedges &
-    Olkin 1985, ch. 11.B). For Spearman's rho the variance of each z gets the factor of
+    Olkin 1985). For Spearman's rho the variance of each z gets the factor of
     `fisher_interval`, while the weights stay n - 3.
 
     The interval is right for independent samples. Models that were correlated over the *same*

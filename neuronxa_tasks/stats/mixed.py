@@ -18,6 +18,7 @@ from neuronxa_tasks.stats.columns import (
     FloatArray,
     check_confidence,
     complete_rows,
+    panel_labels,
 )
 from neuronxa_tasks.stats.correlation import missing_reason
 from neuronxa_tasks.stats.fisher import NO_INTERVAL, Interval
@@ -83,18 +84,13 @@ def mixed_model(
         confidence: level of the interval.
 
     Raises:
-        NeuronXAError: statsmodels is missing, lengths differ, or text or infinities in a column.
+        NeuronXAError: statsmodels is missing, lengths differ, text or infinities in a column, or a
+            model and language twice.
     """
     check_confidence(confidence)
     (used_x, used_y), kept, n_dropped = complete_rows({"x": x, "y": y})
-    for name, labels in (("model", model), ("language", language)):
-        if len(labels) != len(kept):
-            raise NeuronXAError(
-                f"{name} has {len(labels)} labels for {len(kept)} rows, so they cannot be paired. "
-                "Pass one label per row."
-            )
-    models = [label for label, keep in zip(model, kept, strict=True) if keep]
-    languages = [label for label, keep in zip(language, kept, strict=True) if keep]
+    table = panel_labels(model, language, kept)
+    models, languages = [row[0] for row in table], [row[1] for row in table]
     n, n_models, n_languages = len(used_x), len(set(models)), len(set(languages))
     library = _statsmodels()
     reason = missing_reason(n, {"x": used_x, "y": used_y})

@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.stats.columns import (
     MIN_POINTS,
-    BoolArray,
     FloatArray,
     IntArray,
     check_confidence,
     check_resamples,
     complete_rows,
+    panel_labels,
 )
 from neuronxa_tasks.stats.correlation import missing_reason
 from neuronxa_tasks.stats.fisher import NO_INTERVAL, Interval, fisher_interval
@@ -122,9 +122,8 @@ def pooled_correlation(
             f"The effects are {effects!r}, which is not known. Use 'model' or 'model+language'."
         )
     (used_x, used_y), kept, n_dropped = complete_rows({"x": x, "y": y})
-    models = _codes(model, "model", kept)
-    languages = _codes(language, "language", kept)
-    _refuse_twice(models, languages, model, language, kept)
+    table = panel_labels(model, language, kept)
+    models, languages = _codes([row[0] for row in table]), _codes([row[1] for row in table])
     n = len(used_x)
     n_models, n_languages = len(np.unique(models)), len(np.unique(languages))
 
@@ -175,42 +174,9 @@ def pooled_correlation(
     )
 
 
-def _codes(labels: Sequence[str], name: str, kept: BoolArray) -> IntArray:
-    if len(labels) != len(kept):
-        raise NeuronXAError(
-            f"{name} has {len(labels)} labels for {len(kept)} rows, so they cannot be paired. "
-            "Pass one label per row."
-        )
-    for position, label in enumerate(labels):
-        if not isinstance(label, str) or not label:
-            raise NeuronXAError(
-                f"{name} holds {label!r} in row {position}, but every row needs a name. "
-                "Fill it in, or leave the row out."
-            )
-    chosen = [label for label, keep in zip(labels, kept, strict=True) if keep]
-    place = {label: i for i, label in enumerate(sorted(set(chosen)))}
-    return np.array([place[label] for label in chosen], dtype=np.int64)
-
-
-def _refuse_twice(
-    models: IntArray,
-    languages: IntArray,
-    model: Sequence[str],
-    language: Sequence[str],
-    kept: BoolArray,
-) -> None:
-    seen: set[tuple[int, int]] = set()
-    for row, pair in zip(
-        np.flatnonzero(kept).tolist(),
-        zip(models.tolist(), languages.tolist(), strict=True),
-        strict=True,
-    ):
-        if pair in seen:
-            raise NeuronXAError(
-                f"The model {model[row]!r} has two rows for the language {language[row]!r}, and "
-                "one of them would count twice. Keep one row per model and language."
-            )
-        seen.add(pair)
+def _codes(labels: list[str]) -> IntArray:
+    place = {label: i for i, label in enumerate(sorted(set(labels)))}
+    return np.array([place[label] for label in labels], dtype=np.int64)
 
 
 def _sums(

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import importlib.util
+import math
+import sys
+
+import numpy as np
+import pytest
+
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.stats import dummy_code, mixed_model, partial_correlation, pooled_correlation
+
+# Four models, six languages, two holes.
+ROWS = [
+    ("m0", "l0", 0.26, 0.374), ("m0", "l1", 0.388, 0.438), ("m0", "l2", 0.557, 0.462),
+    ("m0", "l3", 0.572, 0.474), ("m0", "l4", 0.737, 0.553), ("m0", "l5", 0.814, 0.525),
+    ("m1", "l0", 0.302, 0.512), ("m1", "l2", 0.546, 0.517), ("m1", "l3", 0.619, 0.56),
+    ("m1", "l4", 0.714, 0.611), ("m1", "l5", 0.847, 0.618), ("m2", "l0", 0.42, 0.577),
+    ("m2", "l1", 0.418, 0.585), ("m2", "l2", 0.551, 0.617), ("m2", "l3", 0.636, 0.65),
+    ("m2", "l5", 0.848, 0.702), ("m3", "l0", 0.395, 0.613), ("m3", "l1", 0.561, 0.648),
+    ("m3", "l2", 0.709, 0.714), ("m3", "l3", 0.65, 0.735), ("m3", "l4", 0.795, 0.761),
+    ("m3", "l5", 0.952, 0.75),
+]  # fmt: skip
+MODEL, LANGUAGE, X, Y = (list(column) for column in zip(*ROWS, strict=True))
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def pooled(x=X, y=Y, model=MODEL, language=LANGUAGE, **options):
+    return pooled_correlation(x, y, model, language, rng=rng(), **{"n_resamples": 300, **options})
+
+
+def test_within_models_by_pingouin():
+    """pingouin 0.7.0: rm_corr(frame, "x", "y", subject="model"); interval with two decimals."""
+    result = pooled()
+    assert result.r == pytest.approx(0.928624791104974, abs=1e-9)
+    assert result.df == 17
+    assert tuple(round(end, 2) for end in result.interval) == (0.82, 0.97)
+    assert (result.n, result.n_models, result.n_languages) == (22, 4, 6)
+
+
+def test_within_models_and_languages_by_statsmodels():
+    """statsmodels 0.15.0: correlation of the OLS residuals of x and y on the dummies of both."""
+    result = pooled(effects="model+language")
+    assert result.r == pytest.approx(0.30420741501679416, abs=1e-9)
+    assert result.df == 22 - 2 - (3 + 5)
+
+
+@pytest.mark.parametrize("effects", ["model", "model+language"])
+def test_fixed_effects_are_a_partial_correlation(effects):
+    dummies = [dummy_code(MODEL).matrix]
+    if effects == "model+language":
+        dummies.append(dummy_code(LANGUAGE).matrix)
+    partial = partial_correlation(X, Y, np.concatenate(dummies, axis=1))
+    result = pooled(effects=effects)
+    assert result.r == pytest.approx(partial.r, abs=1e-9)
+    assert result.df == partial.df
+    assert result.interval == pytest.approx(partial.interval, abs=1e-9)
+
+
+@pytest.mark.parametrize("effects", ["model", "model+language"])
+def test_the_bootstrap_repeats_whole_languages(effects):
+    """Each resample must equal a fit on a table with the drawn languages written out."""
+    result = pooled(effects=effects, n_resamples=200)
+    draws = rng().integers(0, 6, size=(200, 6))
+    naive = []
+    for draw in draws:
+        rows = [
+            (row[0], f"copy {place}", row[2], row[3])
+            for place, language in enumerate(draw)
+            for row in ROWS
+            if row[1] == f"l{language}"
+        ]
+        model, language, x, y = zip(*rows, strict=True)
+        dummies = [dummy_or_none(model)]
+        if effects == "model+language":
+            dummies.append(dummy_or_none(language))
+        design = np.concatenate([np.ones((len(rows), 1)), *dummies], axis=1)
+        left = [v - design @ np.linalg.lstsq(design, v, rcond=None)[0] for v in (x, y)]
+        naive.append(np.corrcoef(left)[0, 1])
+    low, high = np.quantile(naive, [0.025, 0.975])
+    assert (result.bootstrap.low, result.bootstrap.high) == pytest.approx((low, high), abs=1e-9)
+    assert result.bootstrap.method == "percentile"
+
+
+def dummy_or_none(labels):
+    levels = sorted(set(labels))[1:]
+    return np.array([[float(label == level) for level in levels] for label in labels]).reshape(
+        len(labels), len(levels)
+    )
+
+
+def test_a_difference_between_models_alone_is_no_correlation_within():
+    """Between models x and y rise together; within each they fall (Simpson's paradox)."""
+    model = [f"m{i}" for i in range(4) for _ in range(6)]
+    language = [f"l{j}" for _ in range(4) for j in range(6)]
+    x = [i + 0.1 * j for i in range(4) for j in range(6)]
+    y = [i - 0.1 * j for i in range(4) for j in range(6)]
+    assert np.corrcoef(x, y)[0, 1] > 0.9
+    assert pooled(x, y, model, language).r == pytest.approx(-1.0, abs=1e-9)
+
+
+def test_what_every_model_shares_of_a_language_is_no_correlation_beyond_it():
+    generator = rng(1)
+    model = [f"m{i}" for i in range(20) for _ in range(20)]
+    language = [f"l{j}" for _ in range(20) for j in range(20)]
+    shared = np.tile(generator.normal(size=20), 20)
+    x, y = shared + 0.3 * generator.normal(size=(2, 400))
+    assert pooled(x, y, model, language).r > 0.8
+    assert abs(pooled(x, y, model, language, effects="model+language").r) < 0.15
+
+
+def test_one_model_is_its_plain_correlation():
+    result = pooled(X[:6], Y[:6], MODEL[:6], LANGUAGE[:6])
+    assert result.r == pytest.approx(np.corrcoef(X[:6], Y[:6])[0, 1], abs=1e-12)
+    assert result.df == 4
+
+
+def test_rows_with_nan_are_dropped_and_counted():
+    result = pooled([*X, math.nan], [*Y, 0.5], [*MODEL, "m9"], [*LANGUAGE, "l9"])
+    assert (result.n, result.n_dropped, result.n_models) == (22, 1, 4)
+    assert result.r == pytest.approx(pooled().r, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rows", "effects", "reason"),
+    [
+        (slice(0, 3), "model", "only 3 complete points"),
+        (slice(0, 6), "model+language", "effects leave 6 rows without degrees of freedom"),
+    ],
+)
+def test_no_pooled_correlation_says_why(rows, effects, reason):
+    result = pooled(X[rows], Y[rows], MODEL[rows], LANGUAGE[rows], effects=effects)
+    assert math.isnan(result.r)
+    assert math.isnan(result.bootstrap.low)
+    assert reason in (result.reason or "")
+
+
+def test_nothing_left_says_why():
+    level = [float(name[1]) for name in MODEL]
+    result = pooled(level, Y)
+    assert math.isnan(result.r)
+    assert "explain x or y completely" in (result.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"effects": "language"}, "'language'"),
+        ({"model": MODEL[:3]}, "model has 3 labels for 22 rows"),
+        ({"language": [*LANGUAGE[:-1], ""]}, "in row 21"),
+        ({"language": [*LANGUAGE[:-1], "l4"]}, "'m3' has 2 rows for the language 'l4'"),
+    ],
+)
+def test_bad_tables_are_refused(change, told):
+    with pytest.raises(NeuronXAError, match=told):
+        pooled(**change)
+
+
+# --- mixed model ------------------------------------------------------------------------------
+
+
+def test_without_statsmodels_the_mixed_model_is_refused_by_name(monkeypatch):
+    monkeypatch.setitem(sys.modules, "statsmodels.regression.mixed_linear_model", None)
+    with pytest.raises(NeuronXAError, match="pip install statsmodels"):
+        mixed_model(X, Y, MODEL, LANGUAGE)
+
+
+needs_statsmodels = pytest.mark.skipif(
+    importlib.util.find_spec("statsmodels") is None,
+    reason="statsmodels is not installed; `pip install statsmodels` lifts this skip",
+)
+
+
+@needs_statsmodels
+def test_the_mixed_model_equals_its_formula():
+    """statsmodels 0.15.0: mixedlm("y ~ x", groups="one", vc_formula={language: ..., model: ...}).
+
+    The formula fits raw columns and this project standardised ones, and the optimiser stops at
+    slightly different places.
+    """
+    result = mixed_model(X, Y, MODEL, LANGUAGE)
+    assert result.converged
+    assert result.slope == pytest.approx(0.2704642201456781, rel=1e-3)
+    assert result.standard_error == pytest.approx(0.035677696533364216, rel=1e-2)
+    assert result.variance_model == pytest.approx(0.00758047, rel=1e-2)
+    assert result.variance_language == pytest.approx(0.0001499, rel=2e-2)
+    assert result.variance_residual == pytest.approx(0.000352, rel=1e-2)
+    assert result.interval.low < result.slope < result.interval.high
+    assert result.p < 1e-9
+
+
+@needs_statsmodels
+def test_a_mixed_model_needs_two_models_and_two_languages():
+    result = mixed_model(X[:6], Y[:6], MODEL[:6], LANGUAGE[:6])
+    assert math.isnan(result.slope)
+    assert "at least two models and two languages" in (result.reason or "")
