@@ -51,7 +51,7 @@ def lexicon(code: str) -> Mapping[str, Any]:
             f"The toy world has no language {code!r}, because no lexicon was written for it. "
             f"Use one of: {', '.join(codes())}."
         )
-    path = files("neuronxa_tasks.demo").joinpath("lexicons", f"{code}.json")
+    path = files("neuronxa_tasks.demo").joinpath("lexicons").joinpath(f"{code}.json")
     loaded: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return loaded
 

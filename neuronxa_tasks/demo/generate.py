@@ -1,0 +1,133 @@
+"""Write the files that follow from the grammar: `python -m neuronxa_tasks.demo.generate ROOT`.
+
+ROOT is the repository. The files are the held-out parallel text (`neuronxa_tasks/data/world/`)
+and the task configs of the cloze (`task_configs/world/`). A test regenerates and compares them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from neuronxa_tasks.demo.cloze import ENDINGS, ITEMS
+from neuronxa_tasks.demo.grammar import codes, render
+from neuronxa_tasks.demo.world import selected
+
+SENTENCES = 200
+"""Lines of the held-out parallel text."""
+
+_TEMPLATE = """\
+# Shared by the cloze tasks of the toy world. Chance is {chance}.
+output_type: multiple_choice
+custom_dataset: !function neuronxa_tasks.demo.cloze.load
+test_split: test
+num_fewshot: 0
+doc_to_text: context
+doc_to_choice: endings
+doc_to_target: gold
+# Endings carry the space before them, because not every language writes one.
+target_delimiter: ""
+metric_list:
+  - metric: acc
+    aggregation: mean
+    higher_is_better: true
+  - metric: acc_norm
+    aggregation: mean
+    higher_is_better: true
+metadata:
+  version: 1.0
+"""
+
+_CHILD = """\
+include: _cloze_template_yaml
+task: neuronxa_world_cloze_{code}
+dataset_kwargs:
+  world_language: {code}
+"""
+
+_GROUP = """\
+group: neuronxa_world_cloze
+task:
+{tasks}aggregate_metric_list:
+  - metric: acc
+    weight_by_size: true
+  - metric: acc_norm
+    weight_by_size: true
+metadata:
+  version: 1.0
+"""
+
+_README = """\
+# The toy world
+
+A small world in {n_codes} languages that the project made up: people do things with things, in
+places, at times. `neuronxa_tasks/demo/` holds its grammar and the script that trains tiny models
+on it. These tasks need no network.
+
+| task | what it asks | items | chance | metrics |
+|---|---|---|---|---|
+| `neuronxa_world_cloze_<code>`, group `neuronxa_world_cloze` | which of {endings} endings fits | \
+{items} per language, the same in all | {chance} | `acc`, `acc_norm` |
+
+Languages: {codes}.
+
+An item of `eng_Latn`: {example}
+
+A right ending is what the world tells of this person and this action. A wrong one has an object
+that the action takes but that this person never uses, or (at least one of them) an object that the
+action never takes. All items come from meanings that no training text tells, in no language. The
+items measure knowledge of the toy world: a model that was not trained on it is expected to find
+only the endings that make no sense.
+
+Regenerate with `python -m neuronxa_tasks.demo.generate .` in the repository.
+"""
+
+
+def parallel_text(code: str) -> str:
+    """The held-out sentences of a language, one per line; line i means the same in all."""
+    return "".join(f"{render(m, code)}\n" for m in selected(SENTENCES, "world text"))
+
+
+def generated() -> dict[str, str]:
+    """Path inside the repository -> text, for every generated file."""
+    from neuronxa_tasks.demo.cloze import items
+
+    chance = f"{1 / ENDINGS:.2f}"
+    first = items("eng_Latn", 1)[0]
+    endings = " / ".join(f'"{e.strip()}"' for e in first["endings"])
+    out = {f"neuronxa_tasks/data/world/{code}.txt": parallel_text(code) for code in codes()}
+    out["task_configs/world/_cloze_template_yaml"] = _TEMPLATE.format(chance=chance)
+    for code in codes():
+        out[f"task_configs/world/neuronxa_world_cloze_{code}.yaml"] = _CHILD.format(code=code)
+    out["task_configs/world/_neuronxa_world_cloze.yaml"] = _GROUP.format(
+        tasks="".join(f"  - neuronxa_world_cloze_{code}\n" for code in codes())
+    )
+    out["task_configs/world/README.md"] = _README.format(
+        n_codes=len(codes()),
+        endings=ENDINGS,
+        items=ITEMS,
+        chance=chance,
+        codes=", ".join(f"`{code}`" for code in codes()),
+        example=f'"{first["context"]}" + {endings}; right: ending {first["gold"] + 1}.',
+    )
+    return out
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write all generated files under the folder given; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m neuronxa_tasks.demo.generate",
+        description="Write the files that follow from the toy world's grammar.",
+    )
+    parser.add_argument("root", type=Path, help="the repository")
+    root: Path = parser.parse_args(arguments).root
+    for name, text in generated().items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8", newline="\n")
+    print(f"{len(generated())} files written under {root.resolve()}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,134 @@
+"""Training text of the toy world: documents in one language, and bilingual ones, the bridge.
+
+A document is a few lines. Each line is a sentence; a story's first sentence may be followed by
+what follows from it. In a bilingual document every line is followed by its translation into the
+partner language. Held-out meanings never occur, in no language.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from neuronxa_tasks.demo.grammar import codes, render
+from neuronxa_tasks.demo.world import Meaning, consequences, is_held_out, meanings
+from neuronxa_tasks.errors import NeuronXAError
+
+PARTNER = "eng_Latn"
+"""The other language of every bilingual document."""
+
+_STORIES = (1, 2, 3)
+_NEGATED = 0.25
+
+
+@dataclass(frozen=True)
+class Dial:
+    """How much of a language the training text has.
+
+    Attributes:
+        weight: The language's part of all documents, relative to the other weights.
+        bilingual: Share of the language's documents that are bilingual with English, in [0, 1].
+    """
+
+    weight: float
+    bilingual: float
+
+
+def load_dials(path: Path | None = None) -> dict[str, Dial]:
+    """Read dials from a JSON file: `{"fra_Latn": {"weight": 1.0, "bilingual": 0.6}, ...}`.
+
+    Args:
+        path: The file; None for the dials of the shipped checkpoints.
+
+    Raises:
+        NeuronXAError: If the file is not of that form or a value is out of range.
+    """
+    source = files("neuronxa_tasks.demo").joinpath("dials.json") if path is None else path
+    try:
+        raw: Mapping[str, Mapping[str, float]] = json.loads(source.read_text(encoding="utf-8"))
+        dials = {
+            code: Dial(float(entry["weight"]), float(entry["bilingual"]))
+            for code, entry in raw.items()
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise NeuronXAError(
+            f"The dials in {source} could not be read: {error!r}. Write a JSON object with one "
+            'entry per language such as "fra_Latn": {"weight": 1.0, "bilingual": 0.6}.'
+        ) from error
+    check_dials(dials)
+    return dials
+
+
+def check_dials(dials: Mapping[str, Dial]) -> None:
+    """Refuse unknown languages and values out of range.
+
+    Raises:
+        NeuronXAError: With the language and the value.
+    """
+    unknown = [code for code in dials if code not in codes()]
+    if unknown or not dials:
+        raise NeuronXAError(
+            f"The dials name {', '.join(unknown) or 'no language'}, which the toy world does not "
+            f"have. Use some of: {', '.join(codes())}."
+        )
+    for code, dial in dials.items():
+        if not (dial.weight > 0 and 0 <= dial.bilingual <= 1):
+            raise NeuronXAError(
+                f"The dials of {code} are weight {dial.weight} and bilingual {dial.bilingual}, "
+                "but a weight must be positive and a bilingual share lie in [0, 1]. "
+                "Correct the numbers, or leave the language out."
+            )
+        if code == PARTNER and dial.bilingual:
+            raise NeuronXAError(
+                f"{PARTNER} has a bilingual share of {dial.bilingual}, but it is the partner of "
+                "the other languages. Set it to 0 and give the share to the others."
+            )
+
+
+@functools.cache
+def told_meanings() -> tuple[tuple[Meaning, ...], tuple[Meaning, ...]]:
+    """The meanings that may open a training story: the affirmed ones and the negated ones."""
+    told = [m for m in meanings() if not is_held_out(m)]
+    return tuple(m for m in told if not m.negated), tuple(m for m in told if m.negated)
+
+
+def story(rng: np.random.Generator) -> list[Meaning]:
+    """One event and, where the world has one that is not held out, what follows from it."""
+    affirmed, negated = told_meanings()
+    pool = negated if rng.random() < _NEGATED else affirmed
+    first = pool[int(rng.integers(len(pool)))]
+    later = [m for m in consequences(first) if not is_held_out(m)]
+    return [first, later[int(rng.integers(len(later)))]] if later else [first]
+
+
+def documents(
+    dials: Mapping[str, Dial], rng: np.random.Generator
+) -> Iterator[list[tuple[Meaning, str]]]:
+    """Endless training documents; each is a list of (meaning, language code), one per line.
+
+    Args:
+        dials: The languages and how much of each.
+        rng: All randomness comes from here: equal seeds give equal documents.
+    """
+    names = sorted(dials)
+    weights = np.array([dials[code].weight for code in names])
+    shares = np.cumsum(weights / weights.sum())
+    while True:
+        code = names[min(int(np.searchsorted(shares, rng.random(), "right")), len(names) - 1)]
+        told = [m for _ in range(int(rng.choice(_STORIES))) for m in story(rng)]
+        if rng.random() < dials[code].bilingual:
+            pair = (code, PARTNER) if rng.random() < 0.5 else (PARTNER, code)
+            yield [(m, c) for m in told for c in pair]
+        else:
+            yield [(m, code) for m in told]
+
+
+def text_of(document: list[tuple[Meaning, str]]) -> str:
+    """The document as text, one sentence per line."""
+    return "\n".join(render(meaning, code) for meaning, code in document)
