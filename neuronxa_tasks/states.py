@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,7 +140,8 @@ class Encoder:
     ) -> SentenceVectors:
         """Encode sentences.
 
-        Equal sentences are encoded once, so that their vectors are equal to the last bit.
+        Sentences with equal tokens are encoded once, so that their vectors are equal to the last
+        bit.
 
         Args:
             sentences: n strings, in any order and length.
@@ -150,36 +151,22 @@ class Encoder:
             Vectors in the order of the sentences.
 
         Raises:
-            NeuronXAError: No sentence, a sentence without tokens, a hook that did not fire, or
-                activations that are not finite.
+            NeuronXAError: No sentence, a sentence without tokens, a model in training mode, a
+                hook that did not fire, or activations that are not finite.
         """
         if isinstance(sentences, str) or not sentences:
             raise NeuronXAError(
                 f"Sentences must be a list of at least one string, not {sentences!r}. "
                 "Put each sentence into a list."
             )
-        distinct = list(dict.fromkeys(sentences))
-        tokens = [self._tokenize(sentence) for sentence in distinct]
-        cut = {i for i, ids in enumerate(tokens) if len(ids) > (self._max_length or len(ids))}
-        lengths = [min(len(ids), self._max_length or len(ids)) for ids in tokens]
-        # Longest first: padding is least, and memory runs out at once or never.
-        order = sorted(range(len(distinct)), key=lambda i: -lengths[i])
-        filled: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
-        with torch.inference_mode(), Taps(self.layout, self.tap) as taps:
-            for rows, pooled in self._batches(taps, order, tokens, lengths):
-                for vectors, batch in zip(filled, pooled, strict=True):
-                    if not vectors:
-                        vectors.extend(
-                            each.new_empty(len(distinct), each.shape[1]) for each in batch
-                        )
-                    for into, each in zip(vectors, batch, strict=True):
-                        into[torch.tensor(rows, device=into.device)] = each
-                self._check_finite(pooled, [distinct[row] for row in rows])
-                if progress is not None:
-                    progress(len(rows))
-        where = {sentence: i for i, sentence in enumerate(distinct)}
-        row_of = [where[sentence] for sentence in sentences]
-        truncated = sum(row in cut for row in row_of)
+        if self._model.training:
+            raise NeuronXAError(
+                "The model is in training mode, where dropout makes each vector a random one. "
+                "Call model.eval() first."
+            )
+        tokens = [self._tokenize(sentence) for sentence in sentences]
+        inputs = [ids[: self._max_length] for ids in tokens]
+        truncated = sum(len(ids) < len(full) for ids, full in zip(inputs, tokens, strict=True))
         if truncated:
             logger.warning(
                 "%d of %d sentences are longer than the context of %d tokens and lost their end.",
@@ -187,16 +174,33 @@ class Encoder:
                 len(sentences),
                 self._max_length,
             )
-        if len(distinct) < len(sentences):
-            filled = tuple(
-                [each[torch.tensor(row_of, device=each.device)] for each in group]
-                for group in filled
-            )  # type: ignore[assignment]
+        # Longest first: padding is least, and memory runs out at once or never.
+        distinct = sorted(dict.fromkeys(inputs), key=len, reverse=True)
+        place = {ids: row for row, ids in enumerate(distinct)}
+        row_of = [place[ids] for ids in inputs]
+        filled: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
+        with torch.inference_mode(), Taps(self.layout, self.tap) as taps:
+            for start, stop, pooled in self._batches(taps, distinct):
+                into = [i for i, row in enumerate(row_of) if start <= row < stop]
+                source = [row_of[i] - start for i in into]
+                self._check_finite(
+                    pooled, {row: sentences[i] for row, i in zip(source, into, strict=True)}
+                )
+                for vectors, batch in zip(filled, pooled, strict=True):
+                    if not vectors:
+                        vectors.extend(
+                            each.new_empty(len(sentences), each.shape[1]) for each in batch
+                        )
+                    for all_rows, rows in zip(vectors, batch, strict=True):
+                        all_rows[torch.tensor(into)] = rows[torch.tensor(source)]
+                if progress is not None:
+                    progress(len(into))
         nas, nav, hidden = (tuple(group) for group in filled)
-        return SentenceVectors(nas, nav, hidden, tuple(lengths[row] for row in row_of), truncated)
+        lengths = tuple(len(ids) for ids in inputs)
+        return SentenceVectors(nas, nav, hidden, lengths, truncated)
 
-    def _tokenize(self, sentence: str) -> list[int]:
-        ids: list[int] = self._tokenizer(sentence, **self._special)["input_ids"]
+    def _tokenize(self, sentence: str) -> tuple[int, ...]:
+        ids = tuple(self._tokenizer(sentence, **self._special)["input_ids"])
         if not ids:
             raise NeuronXAError(
                 f"The tokenizer made no token of the sentence {sentence!r}, so it has no vector. "
@@ -205,34 +209,35 @@ class Encoder:
         return ids
 
     def _batches(
-        self, taps: Taps, order: list[int], tokens: list[list[int]], lengths: list[int]
-    ) -> Iterator[tuple[list[int], tuple[list[Tensor], list[Tensor], list[Tensor]]]]:
+        self, taps: Taps, distinct: list[tuple[int, ...]]
+    ) -> Iterator[tuple[int, int, tuple[list[Tensor], list[Tensor], list[Tensor]]]]:
+        """Yield start, stop and the vectors of the rows between them."""
         start = 0
-        while start < len(order):
-            rows = order[start : start + self.batch_size]
-            ids = [tokens[row][: lengths[row]] for row in rows]
+        while start < len(distinct):
+            batch = distinct[start : start + self.batch_size]
             try:
-                pooled = self._forward(taps, ids)
+                pooled = self._forward(taps, batch)
             except torch.OutOfMemoryError:
-                if self.batch_size == 1:
+                if len(batch) == 1:
                     raise
-                self.batch_size = len(rows) // 2 or 1
-                logger.warning("Out of memory; going on with batches of %d.", self.batch_size)
-                if torch.cuda.is_available():
-                    torch.cuda.empty_cache()
+            else:
+                yield start, start + len(batch), pooled
+                start += len(batch)
                 continue
-            yield rows, pooled
-            start += len(rows)
+            # Not in the except clause: the exception keeps the tensors of the failed pass alive.
+            self.batch_size = len(batch) // 2
+            logger.warning("Out of memory; going on with batches of %d.", self.batch_size)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
 
     def _forward(
-        self, taps: Taps, batch: list[list[int]]
+        self, taps: Taps, batch: list[tuple[int, ...]]
     ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Sentence vectors of one batch, padded on the right."""
         lengths = torch.tensor([len(ids) for ids in batch])
         longest = int(lengths.max())
-        filler = self._tokenizer.pad_token_id
-        filler = 0 if filler is None else filler  # masked, so any valid id will do
-        ids = torch.tensor([row + [filler] * (longest - len(row)) for row in batch])
+        # Padding is masked, so any id will do; a pad token may lie outside the embedding.
+        ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in batch])
         mask = (torch.arange(longest) < lengths.unsqueeze(1)).long()
         device = self._model.device
         taps.begin(token_weights(lengths, longest, self.weights).to(device))
@@ -243,7 +248,9 @@ class Encoder:
         return taps.end(output[0])
 
     def _check_finite(
-        self, pooled: tuple[list[Tensor], list[Tensor], list[Tensor]], sentences: list[str]
+        self,
+        pooled: tuple[list[Tensor], list[Tensor], list[Tensor]],
+        sentences: Mapping[int, str],
     ) -> None:
         _, nav, hidden = pooled  # NAS of NaN is 0: it hides what NAV shows
         for name, group in (("neuron activations", nav), ("hidden states", hidden)):

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from neuronxa_tasks.architectures import FFN, Layout
 from neuronxa_tasks.errors import NeuronXAError
-
-Tap = Literal["gate", "inner"]
-TAPS: tuple[str, ...] = get_args(Tap)
+from neuronxa_tasks.options import Tap
 
 
 class Taps:
