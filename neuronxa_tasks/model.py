@@ -26,7 +26,7 @@ from neuronxa_tasks.schema import (
     HitsBlock,
     ModelBlock,
     NeuronXABlock,
-    Sample,
+    RivalsBlock,
     SentenceRivals,
     TaskBlock,
     TokensBlock,
@@ -48,7 +48,7 @@ class NeuronXALM(HFLM):  # type: ignore[misc]
     The alias in the harness is `hf-neuronxa`; all model arguments are those of `hf`.
     """
 
-    def neuron_states(self, requests: Sequence[Any]) -> list[Sample | None]:
+    def neuron_states(self, requests: Sequence[Any]) -> list[SentenceRivals | None]:
         """Answer the alignment requests of a run; see `neuron_states`."""
         return neuron_states(self, requests)
 
@@ -70,7 +70,7 @@ class Pairs:
         return tuple(self.lines[line][index] for line in sorted(self.lines))
 
 
-def neuron_states(lm: Any, requests: Sequence[Any]) -> list[Sample | None]:
+def neuron_states(lm: Any, requests: Sequence[Any]) -> list[SentenceRivals | None]:
     """Score all alignment requests of a run.
 
     Args:
@@ -88,7 +88,7 @@ def neuron_states(lm: Any, requests: Sequence[Any]) -> list[Sample | None]:
     _warn_if_few(tasks)
     mine = sorted(tasks)[lm.rank :: lm.world_size]
     error: NeuronXAError | None = None
-    samples: dict[str, dict[int, Sample | None]] = {}
+    samples: dict[str, dict[int, SentenceRivals | None]] = {}
     blocks: dict[str, TaskBlock] = {}
     try:
         for name, result, block in _score(lm, {name: tasks[name] for name in mine}):
@@ -202,16 +202,19 @@ def _encoder(lm: Any, tap: Any, weights: Any) -> Encoder:
     )
 
 
-def _samples(result: Profile) -> list[Sample]:
+def _samples(result: Profile) -> list[SentenceRivals]:
     """Per sentence and representation the rivals of each layer, as plain integers."""
     nas, nav, hidden = (
         [
-            SentenceRivals(row=row, column=column, either=either)
+            RivalsBlock(row=row, column=column, either=either)
             for row, column, either in each.rivals.transpose(2, 0, 1).tolist()
         ]
         for each in (result.nas, result.nav, result.hidden)
     )
-    return [Sample(nas=nas[line], nav=nav[line], hidden=hidden[line]) for line in range(result.n)]
+    return [
+        SentenceRivals(nas=nas[line], nav=nav[line], hidden=hidden[line])
+        for line in range(result.n)
+    ]
 
 
 def _task_block(

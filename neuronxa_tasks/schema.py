@@ -6,6 +6,7 @@ lists are integer hit counts per layer, and a score is the mean or the maximum o
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 SCHEMA = 1
@@ -72,11 +73,13 @@ class NeuronXABlock(TypedDict):
     tasks: dict[str, TaskBlock]
 
 
-class SentenceRivals(TypedDict):
-    """What a logged sample holds for one representation: rivals per layer, L integers each.
+class RivalsBlock(TypedDict):
+    """Rivals of one sentence pair in one representation; L integers each (hidden: L + 1).
 
-    A rival is another sentence whose cosine is not smaller than the true pair's: among the targets
-    (`row`), among the pivots (`column`), or a sentence that is either. No rival means a hit.
+    A samples file has it under `nasca_max` (NAS), `navca_max` (NAV) and `mexa_max` (hidden states)
+    of each sentence. A rival is another sentence whose cosine is not smaller than the true pair's:
+    among the targets (`row`), among the pivots (`column`), or a sentence that is either. No rival
+    means a hit.
     """
 
     row: list[int]
@@ -84,9 +87,17 @@ class SentenceRivals(TypedDict):
     either: list[int]
 
 
-class Sample(TypedDict):
-    """The response of one sentence pair, in `resps` of a samples file."""
+@dataclass(frozen=True)
+class SentenceRivals:
+    """The model's response to one sentence pair.
 
-    nas: SentenceRivals
-    nav: SentenceRivals
-    hidden: SentenceRivals
+    The harness turns responses into text when it logs samples, so the numbers are logged as the
+    sentence's metrics, and the text says where.
+    """
+
+    nas: RivalsBlock
+    nav: RivalsBlock
+    hidden: RivalsBlock
+
+    def __str__(self) -> str:
+        return "rivals per layer: see nasca_max, navca_max, mexa_max"

@@ -19,11 +19,12 @@ from neuronxa_tasks import plugin
 from neuronxa_tasks.corpora import corpus
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.options import parse_options
+from neuronxa_tasks.schema import RivalsBlock, SentenceRivals
 
 plugin.teach()  # loading a task is all that `lm_eval run --model hf` needs
 
-SCORES = {"nasca": "nas", "navca": "nav", "mexa": "hidden"}
-"""Metric name -> representation."""
+SCORES = ("nasca", "navca", "mexa")
+"""Metrics, of NAS, NAV and hidden states."""
 
 
 @dataclass
@@ -141,17 +142,16 @@ class NeuronXATask(Task):  # type: ignore[misc]
 
         Returns:
             For each score the share of layers in which the sentence is a hit, and under
-            `<score>_max` the hits per layer (0 or 1). Nothing where the target is the pivot: a
-            language is not aligned with itself.
+            `<score>_max` its rivals per layer, a `RivalsBlock`. Nothing where the target is the
+            pivot: a language is not aligned with itself.
         """
-        rivals = results[0]
+        rivals: SentenceRivals | None = results[0]
         if rivals is None:
             return {}
         metrics: dict[str, Any] = {}
-        for score, representation in SCORES.items():
-            hits = [int(count == 0) for count in rivals[representation]["either"]]
-            metrics[score] = sum(hits) / len(hits)
-            metrics[f"{score}_max"] = hits
+        for score, block in zip(SCORES, (rivals.nas, rivals.nav, rivals.hidden), strict=True):
+            metrics[score] = block["either"].count(0) / len(block["either"])
+            metrics[f"{score}_max"] = block
         return metrics
 
     def aggregation(self) -> dict[str, Callable[[Any], float]]:
@@ -164,13 +164,10 @@ class NeuronXATask(Task):  # type: ignore[misc]
         return dict.fromkeys(self.aggregation(), True)
 
 
-def best_layer(hits: Sequence[Sequence[int]]) -> float:
-    """Return the highest share of hits of any layer.
-
-    Args:
-        hits: n lists of L values 0 or 1.
-    """
-    return float(np.asarray(hits).mean(axis=0).max())
+def best_layer(rivals: Sequence[RivalsBlock]) -> float:
+    """Return the highest share of mutual hits of any layer."""
+    either = np.asarray([block["either"] for block in rivals])
+    return float((either == 0).mean(axis=0).max())
 
 
 def _model_arguments() -> Collection[str]:
