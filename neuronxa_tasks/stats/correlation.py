@@ -43,7 +43,7 @@ class Correlation:
         n: complete pairs used.
         n_dropped: pairs left out because a value was NaN.
         interval: Fisher interval (`fisher_interval`).
-        bootstrap: interval from resampling pairs.
+        bootstrap: interval from resampling pairs; none where |r| = 1, which every resample repeats.
         permutation: two-sided p by shuffling y against x.
         confidence: level of both intervals.
         reason: why r is NaN, or None.
@@ -153,7 +153,10 @@ def correlation(
     def statistic(rows: IntArray) -> FloatArray:
         return rowwise_correlation(used_x[rows], used_y[rows], kind)
 
-    distribution = bootstrap_distribution(n, statistic, rng, n_resamples)
+    bootstrap = NO_BOOTSTRAP
+    if abs(r) < 1.0:
+        distribution = bootstrap_distribution(n, statistic, rng, n_resamples)
+        bootstrap = bca_interval(distribution, r, jackknife(n, statistic), confidence)
     shuffled_x, shuffled_y = used_x, used_y
     if kind == "spearman":
         shuffled_x, shuffled_y = ranks(used_x), ranks(used_y)
@@ -163,7 +166,7 @@ def correlation(
         n=n,
         n_dropped=n_dropped,
         interval=fisher_interval(r, n, kind=kind, confidence=confidence),
-        bootstrap=bca_interval(distribution, r, jackknife(n, statistic), confidence),
+        bootstrap=bootstrap,
         permutation=permutation_p(
             deviations(shuffled_x)[0], deviations(shuffled_y)[0], rng, n_permutations
         ),

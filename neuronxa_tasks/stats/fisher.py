@@ -58,7 +58,9 @@ def fisher_interval(
         confidence: two-sided level, strictly between 0 and 1.
 
     Returns:
-        The interval; `[r, r]` where |r| = 1; NaN where n - covariates < 4 or r is NaN.
+        The interval; `[r, r]` for a Pearson |r| = 1 (a perfect line). NaN where n - covariates < 4,
+        r is NaN, or a Spearman |r| = 1: a few points are often in order by luck, and z, which is
+        infinite there, would claim certainty.
 
     Raises:
         NeuronXAError: r outside [-1, 1], confidence outside (0, 1), or an unknown kind.
@@ -73,7 +75,7 @@ def fisher_interval(
     if math.isnan(r) or n - covariates < MIN_POINTS:
         return NO_INTERVAL
     if abs(r) == 1.0:
-        return Interval(r, r)
+        return Interval(r, r) if kind == "pearson" else NO_INTERVAL
     variance = 1.0 / (n - covariates - 3)
     if kind == "spearman":
         variance *= 1.0 + r * r / 2.0
