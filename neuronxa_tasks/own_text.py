@@ -76,6 +76,12 @@ def read_folder(folder: Path, pivot: str) -> tuple[dict[str, list[str]], list[st
                 else f"{path.name} has no sentence in {_lines(empty)}. Fill it in, or remove the "
                 "same line from all files."
             )
+        composed = [unicodedata.is_normalized("NFC", line) for line in lines]
+        if loose := [number for number, good in enumerate(composed, 1) if not good]:
+            notes.append(
+                f"{path.name} is not in Unicode's composed form (NFC) in {_lines(loose)}. "
+                "Tokenizers may split such letters differently."
+            )
         texts[path.stem] = lines
     if len(paths) < 2:
         problems.append(
@@ -166,15 +172,6 @@ def score_warnings(texts: Mapping[str, Sequence[str]], pivot: str) -> Iterable[s
             yield (
                 f"{file} has the same sentence more than once ({len(repeated)} lines: "
                 f"{_lines(repeated)}). None of these can be a hit, since another is as close."
-            )
-        if broken := [
-            number
-            for number, line in enumerate(lines, 1)
-            if not unicodedata.is_normalized("NFC", line)
-        ]:
-            yield (
-                f"{file} is not in Unicode's composed form (NFC) in {_lines(broken)}. Tokenizers "
-                "may split such letters differently."
             )
         if code == pivot:
             continue

@@ -393,9 +393,31 @@ def test_decomposed_letters(text: Path, tmp_path: Path) -> None:
     lines = sentences("fr")
     lines[0] = unicodedata.normalize("NFD", "Été")
     write(text, fra_Latn=lines)
-    assert "fra_Latn.txt is not in Unicode's composed form (NFC) in line 1." in warnings(
-        text, tmp_path
-    )
+    report = new_tasks("own", text, tmp_path)
+    assert report.warnings == ()
+    assert "fra_Latn.txt is not in Unicode's composed form (NFC) in line 1." in report.notes[0]
+
+
+@pytest.mark.data
+def test_flores_itself(tmp_path: Path) -> None:
+    """The repeated sentences are those that the data's own description names."""
+    root = os.environ.get("NEURONXA_TEST_DATA")
+    folder = (Path(root) if root else Path(__file__).parents[3] / "shared" / "data") / "flores200"
+    if not folder.is_dir():
+        pytest.skip("needs the public data: set NEURONXA_TEST_DATA to the folder with flores200/")
+    for path in (folder / "devtest").glob("*.devtest"):
+        (tmp_path / f"{path.stem}.txt").write_bytes(path.read_bytes())
+    report = new_tasks("own", tmp_path, tmp_path / "out")
+    assert len(report.tasks) == 203
+    assert None not in report.languages.values()
+    repeated = [text for text in report.warnings if "more than once" in text]
+    assert [text[:30] for text in repeated] == [
+        "bam_Latn.txt has the same sent",
+        "szl_Latn.txt has the same sent",
+        "tgk_Cyrl.txt has the same sent",
+    ]
+    assert "(4 lines" in repeated[0]
+    assert not any("same text as" in text for text in report.warnings)
 
 
 def test_few_lines(tmp_path: Path) -> None:
