@@ -145,8 +145,25 @@ def _run(arguments: list[str]) -> int:
     if output:
         _check_writable(Path(output))
     register()
-    harness.execute(options)
+    try:
+        harness.execute(options)
+    except ValueError as error:
+        if str(error).startswith("Tasks not found"):
+            raise NeuronXAError(f"{error}.{_similar_tasks(error, options.include_path)}") from None
+        raise
     return 0
+
+
+def _similar_tasks(error: ValueError, include_path: list[str]) -> str:
+    from difflib import get_close_matches
+
+    from lm_eval.tasks import TaskManager
+
+    names = TaskManager(include_path=include_path).all_tasks
+    missing = str(error).partition(": ")[2].split(", ")
+    close = [match for name in missing for match in get_close_matches(name, names, n=3)]
+    hint = f" Did you mean {', '.join(close)}?" if close else ""
+    return f"{hint} `lm_eval ls tasks --include_path {include_path[0]}` lists all names."
 
 
 def _check_writable(output: Path) -> None:

@@ -159,28 +159,39 @@ def _score(lm: Any, tasks: dict[str, Pairs]) -> Any:
     # Tasks with one pivot text follow each other, so that it is encoded once.
     order = sorted(tasks, key=lambda name: (_encoder_key(tasks[name]), tasks[name].column(0), name))
     encoders: dict[tuple[str, str], Encoder] = {}
-    held: tuple[Any, SentenceVectors | None] = (None, None)
+    held = _Held()
     with tqdm(order, desc="NeuronXA languages", disable=lm.rank != 0, unit="lang") as progress:
         for name in progress:
             pairs = tasks[name]
-            settings = pairs.settings
-            if settings["pivot"] == settings["target"]:
+            if pairs.settings["pivot"] == pairs.settings["target"]:
                 logger.info("%s: the target is the pivot itself; it has no score.", name)
                 yield name, dict.fromkeys(pairs.lines), None
                 continue
-            progress.set_postfix_str(settings["target"])
+            progress.set_postfix_str(pairs.settings["target"])
             key = _encoder_key(pairs)
-            encode = encoders.get(key) or encoders.setdefault(key, _encoder(lm, *key))
-            pivot_key = (key, pairs.column(0))
-            if held[0] != pivot_key:
-                held = (None, None)  # drop the old vectors before the new ones come
-                held = (pivot_key, encode(pairs.column(0)))
-            pivot = held[1]
-            assert pivot is not None
-            target = encode(pairs.column(1))
-            result = profile(pivot, target)
-            block = _task_block(pairs, pivot, target, result)
+            if key not in encoders:
+                encoders[key] = _encoder(lm, *key)
+            result, block = _align(pairs, encoders[key], held)
             yield name, dict(zip(sorted(pairs.lines), _samples(result), strict=True)), block
+
+
+@dataclass
+class _Held:
+    """The pivot's vectors, kept for the tasks that share them."""
+
+    key: Any = None
+    vectors: SentenceVectors | None = None
+
+
+def _align(pairs: Pairs, encode: Encoder, held: _Held) -> tuple[Profile, TaskBlock]:
+    """Score one language; its vectors are gone when this returns."""
+    key = (encode.tap, encode.weights, pairs.column(0))
+    if held.vectors is None or held.key != key:
+        held.vectors = None  # before the new ones take their memory
+        held.key, held.vectors = key, encode(pairs.column(0))
+    target = encode(pairs.column(1))
+    result = profile(held.vectors, target)
+    return result, _task_block(pairs, held.vectors, target, result)
 
 
 def _encoder_key(pairs: Pairs) -> tuple[str, str]:

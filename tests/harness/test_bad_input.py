@@ -1,0 +1,255 @@
+"""Wrong input through the command: one sentence, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from commands import Command
+from models import byte_tokenizer
+
+from neuronxa_tasks.cli import main
+
+pytestmark = pytest.mark.harness
+
+FRENCH = "neuronxa_flores_fra_Latn"
+Fails = Callable[..., str]
+
+
+@pytest.fixture
+def fails(
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Fails:
+    """Run `neuronxa run` in this process; return what it says about its failure."""
+
+    def run(
+        *arguments: str, tasks: str = FRENCH, model: str = "hf-neuronxa", **metadata: object
+    ) -> str:
+        monkeypatch.setattr("sys.argv", ["neuronxa"])
+        monkeypatch.setattr("lm_eval.utils._LOGGING_CONFIGURED", False)
+        logging.getLogger("lm_eval").handlers.clear()  # of the last test's error stream
+        out = tmp_path / "out"
+        arguments = (
+            "--model_args",
+            f"pretrained={checkpoint}",
+            "--output_path",
+            str(out),
+            *arguments,
+        )
+        code = main(
+            [
+                *("run", "--model", model, "--tasks", tasks, "--device", "cpu"),
+                *(["--metadata", json.dumps(metadata)] if metadata else []),
+                *arguments,
+            ]
+        )  # fmt: skip
+        told = capsys.readouterr().err
+        assert code == 2, told
+        assert "Traceback" not in told
+        assert not out.exists()
+        last = told.rstrip().splitlines()[-1]
+        assert last.startswith("neuronxa: error: ")
+        return last
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A sound data folder that each test damages."""
+    folder = tmp_path / "text"
+    folder.mkdir()
+    for code in ("eng_Latn", "fra_Latn"):
+        lines = [f"{code} {i} {'abcdefghij'[i % 10] * i}" for i in range(120)]
+        (folder / f"{code}.devtest").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_missing_language_file(fails: Fails, folder: Path) -> None:
+    (folder / "fra_Latn.devtest").unlink()
+    told = fails(data_dir=str(folder))
+    assert "no file for fra_Latn" in told
+    assert "fra_Latn.devtest or fra_Latn.dev or fra_Latn.txt" in told
+
+
+def test_no_such_folder(fails: Fails, tmp_path: Path) -> None:
+    assert "is not a folder" in fails(data_dir=str(tmp_path / "nowhere"))
+
+
+def test_unequal_line_counts(fails: Fails, folder: Path) -> None:
+    with (folder / "fra_Latn.devtest").open("a", encoding="utf-8") as file:
+        file.write("one more\n")
+    told = fails(data_dir=str(folder))
+    assert "eng_Latn.devtest has 120 lines and fra_Latn.devtest has 121" in told
+
+
+def test_empty_file(fails: Fails, folder: Path) -> None:
+    (folder / "fra_Latn.devtest").write_text("", encoding="utf-8")
+    assert "fra_Latn.devtest" in (told := fails(data_dir=str(folder)))
+    assert "is empty" in told
+
+
+def test_empty_line(fails: Fails, folder: Path) -> None:
+    path = folder / "fra_Latn.devtest"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*lines[:7], " ", *lines[8:]]) + "\n", encoding="utf-8")
+    assert "Line 8 of fra_Latn.devtest" in fails(data_dir=str(folder))
+
+
+def test_not_utf8(fails: Fails, folder: Path) -> None:
+    path = folder / "fra_Latn.devtest"
+    path.write_bytes(path.read_bytes().replace(b"fra_Latn 5 ", b"fra\xe9 5 ", 1))
+    told = fails(data_dir=str(folder))
+    assert "not UTF-8" in told
+    assert "0xe9" in told
+
+
+def test_fewer_lines_than_n(fails: Fails, folder: Path) -> None:
+    assert "has 120 lines, fewer than n = 121" in fails(data_dir=str(folder), n=121)
+
+
+def test_unknown_task(fails: Fails) -> None:
+    told = fails(tasks="neuronxa_flores_fra_Lat")
+    assert "Tasks not found: neuronxa_flores_fra_Lat" in told
+    assert "neuronxa_flores_fra_Latn" in told
+
+
+def test_pivot_not_in_the_corpus(fails: Fails, folder: Path) -> None:
+    told = fails(data_dir=str(folder), pivot="eng_Latin")
+    assert "The pivot 'eng_Latin' is not a language of flores" in told
+    assert "eng_Latn" in told
+
+
+def test_tatoeba_has_one_pivot(fails: Fails, folder: Path) -> None:
+    told = fails(tasks="neuronxa_tatoeba_fra", data_dir=str(folder), pivot="deu_Latn")
+    assert "all its pairs are with English" in told
+
+
+def test_unknown_key(fails: Fails, folder: Path) -> None:
+    told = fails(data_dir=str(folder), pivots="deu_Latn")
+    assert "'pivots'" in told
+    assert "Did you mean pivot?" in told
+
+
+def test_unwritable_output(fails: Fails, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    told = fails("--output_path", str(tmp_path / "file" / "out"))
+    assert "nothing can be written" in told
+
+
+def test_include_path_that_is_no_folder(fails: Fails, tmp_path: Path) -> None:
+    assert "which is not a folder" in fails("--include_path", str(tmp_path / "nowhere"))
+
+
+def test_unsupported_architecture(fails: Fails, folder: Path, tmp_path: Path) -> None:
+    from transformers import MambaConfig, MambaForCausalLM
+
+    model = MambaForCausalLM(MambaConfig(vocab_size=300, hidden_size=16, num_hidden_layers=2))
+    model.save_pretrained(tmp_path / "mamba")
+    byte_tokenizer().save_pretrained(tmp_path / "mamba")
+    told = fails("--model_args", f"pretrained={tmp_path / 'mamba'}", data_dir=str(folder))
+    assert "MambaForCausalLM" in told
+    assert "Choose a transformer" in told
+
+
+def test_api_model(fails: Fails, folder: Path) -> None:
+    told = fails(
+        "--model_args",
+        "model=x,base_url=http://127.0.0.1:9/v1/completions,tokenizer_backend=None",
+        model="local-completions",
+        data_dir=str(folder),
+    )
+    assert "LocalCompletionsAPI cannot give neuron states" in told
+    assert "--model hf-neuronxa" in told
+
+
+def test_users_own_include_path_works_beside_ours(
+    command: Command, checkpoint: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "mine.jsonl").write_text(
+        "".join(json.dumps({"q": f"{i} is", "gold": i % 2}) + "\n" for i in range(6)),
+        encoding="utf-8",
+    )
+    (own / "mine.yaml").write_text(
+        "task: mine\ndataset_path: json\n"
+        f"dataset_kwargs:\n  data_files:\n    test: {own / 'mine.jsonl'}\n"
+        "test_split: test\noutput_type: multiple_choice\ndoc_to_text: '{{q}}'\n"
+        "doc_to_target: gold\ndoc_to_choice: ['even', 'odd']\n"
+        "metric_list:\n  - metric: acc\n",
+        encoding="utf-8",
+    )
+    done = command(
+        "neuronxa", "run", "--model_args", f"pretrained={checkpoint}", "--device", "cpu",
+        "--tasks", "mine,neuronxa_mini_deu_Latn", "--include_path", own, "--limit", 6,
+        "--output_path", "out",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert {"mine", "neuronxa_mini_deu_Latn"} <= set(done.results["results"])
+
+
+def test_no_network(command: Command, checkpoint: Path, tmp_path: Path) -> None:
+    done = command(
+        "neuronxa", "run", "--model", "hf", "--model_args", f"pretrained={checkpoint}",
+        "--tasks", FRENCH, "--device", "cpu",
+        NEURONXA_CACHE=str(tmp_path / "empty"), HF_HOME=str(tmp_path / "hf"),
+    )  # fmt: skip
+    assert done.code == 2
+    assert "Traceback" not in done.err
+    for words in ("could not be loaded from the Hub", "neuronxa fetch flores200", "data_dir"):
+        assert words in done.err
+
+
+@pytest.fixture
+def gated_hub() -> Iterator[str]:
+    """A server that answers as the Hub does to somebody who has not accepted the terms."""
+
+    class Gate(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            body = b'{"error": "Access to dataset openlanguagedata/flores_plus is restricted."}'
+            self.send_response(401)
+            self.send_header("X-Error-Code", "GatedRepo")
+            self.send_header("X-Error-Message", "Access to dataset is restricted.")
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_HEAD = do_POST = answer
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Gate)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_gated_without_login(
+    command: Command, checkpoint: Path, tmp_path: Path, gated_hub: str
+) -> None:
+    done = command(
+        "lm_eval", "run", "--model", "hf", "--model_args", f"pretrained={checkpoint}",
+        "--include_path", command("neuronxa", "path").out.strip(),
+        "--tasks", FRENCH, "--device", "cpu",
+        HF_ENDPOINT=gated_hub, HF_HUB_OFFLINE="0", HF_DATASETS_OFFLINE="0",
+        NEURONXA_CACHE=str(tmp_path / "empty"), HF_HOME=str(tmp_path / "hf"),
+    )  # fmt: skip
+    assert done.code == 1  # the harness' own process ends with an uncaught error
+    last = done.err.rstrip().splitlines()[-1]
+    assert last.startswith("neuronxa: error: ")
+    assert "Traceback" not in done.err
+    for words in ("accept its terms at", "hf auth login", "neuronxa fetch flores200"):
+        assert words in last

@@ -1,0 +1,242 @@
+"""What a user can choose in a run, in one process with the harness' own functions."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import lm_eval
+import pytest
+from lm_eval.tasks import TaskManager
+from lm_eval.utils import handle_non_serializable
+
+import neuronxa_tasks
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.model import NeuronXALM
+from neuronxa_tasks.states import Encoder, SentenceVectors
+
+pytestmark = [pytest.mark.harness, pytest.mark.tiny]
+
+FRENCH = "neuronxa_mini_fra_Latn"
+SCORES = ("nasca", "navca", "mexa", "nasca_max", "navca_max", "mexa_max")
+
+
+@pytest.fixture(scope="module")
+def lm(checkpoint: Path) -> NeuronXALM:
+    return NeuronXALM(pretrained=str(checkpoint), device="cpu", batch_size=16)
+
+
+def run(lm: Any, *tasks: str, metadata: dict[str, Any] | None = None, **options: Any) -> Any:
+    manager = TaskManager(
+        include_path=str(neuronxa_tasks.task_configs()),
+        include_defaults=False,
+        metadata=metadata or {},
+    )
+    return lm_eval.simple_evaluate(model=lm, tasks=list(tasks), task_manager=manager, **options)
+
+
+def scores(results: Any, task: str = FRENCH) -> dict[str, float]:
+    return {score: results["results"][task][f"{score},none"] for score in SCORES}
+
+
+@pytest.fixture(scope="module")
+def plain(lm: NeuronXALM) -> dict[str, float]:
+    return scores(run(lm, FRENCH, bootstrap_iters=0))
+
+
+def test_prompts_never_change_a_score(lm: NeuronXALM, plain: dict[str, float]) -> None:
+    lm.tokenizer.chat_template = "{% for m in messages %}[{{ m.content }}]{% endfor %}"
+    try:
+        for options in (
+            {"num_fewshot": 5},
+            {"system_instruction": "Translate."},
+            {"apply_chat_template": True},
+            {"apply_chat_template": True, "system_instruction": "x", "fewshot_as_multiturn": True},
+        ):
+            assert scores(run(lm, FRENCH, **options)) == plain
+    finally:
+        lm.tokenizer.chat_template = None
+
+
+def test_limit_is_n(
+    lm: NeuronXALM, plain: dict[str, float], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        limited = run(lm, FRENCH, limit=20)
+    assert "20 sentence pairs" in caplog.text
+    assert limited["config"]["neuronxa"]["tasks"][FRENCH]["n"] == 20
+    assert scores(limited) == scores(run(lm, FRENCH, metadata={"n": 20}))
+    assert scores(limited) != plain
+    assert scores(run(lm, FRENCH, limit=1000)) == plain  # a limit never adds sentences
+
+
+def test_samples_are_the_chosen_lines(lm: NeuronXALM) -> None:
+    first = run(lm, FRENCH, samples={FRENCH: list(range(30))})
+    assert first["config"]["neuronxa"]["tasks"][FRENCH]["n"] == 30
+    assert scores(first) == scores(run(lm, FRENCH, limit=30))
+
+
+def test_predict_only_still_runs(lm: NeuronXALM) -> None:
+    assert len(run(lm, FRENCH, limit=5, predict_only=True)["samples"][FRENCH]) == 5
+
+
+def test_caches_of_the_harness_give_nothing_old_back(
+    lm: NeuronXALM, plain: dict[str, float], tmp_path: Path
+) -> None:
+    for pivot, same in (("eng_Latn", True), ("deu_Latn", False)):
+        results = run(
+            lm,
+            FRENCH,
+            metadata={"pivot": pivot},
+            cache_requests=True,
+            use_cache=str(tmp_path / "cache"),
+        )
+        assert (scores(results) == plain) is same
+
+
+def test_group_is_the_mean_over_languages_without_the_pivot(lm: NeuronXALM) -> None:
+    results = run(lm, "neuronxa_mini", metadata={"pivot": "fra_Latn", "n": 30})
+    of_tasks = {
+        name: entry["nasca,none"]
+        for name, entry in results["results"].items()
+        if name != "neuronxa_mini" and "nasca,none" in entry
+    }
+    assert FRENCH not in of_tasks
+    assert len(of_tasks) == 13
+    mean = sum(of_tasks.values()) / len(of_tasks)
+    assert results["groups"]["neuronxa_mini"]["nasca,none"] == pytest.approx(mean, abs=1e-12)
+    assert "neuronxa_mini_fra_Latn" not in results["config"]["neuronxa"]["tasks"]
+    json.dumps(results, default=handle_non_serializable)  # as the harness saves it
+
+
+def test_pivot_and_target_can_trade_places(lm: NeuronXALM) -> None:
+    there = run(lm, FRENCH)["config"]["neuronxa"]["tasks"][FRENCH]
+    english = "neuronxa_mini_eng_Latn"
+    back = run(lm, english, metadata={"pivot": "fra_Latn"})["config"]["neuronxa"]["tasks"][english]
+    for name in ("nas", "nav", "hidden"):
+        assert there[name]["forward"] == back[name]["backward"]
+        assert there[name]["mutual"] == back[name]["mutual"]
+
+
+@pytest.mark.parametrize(
+    ("options", "same"),
+    [
+        ({"tap": "inner"}, ("mexa", "mexa_max")),
+        ({"weights": "uniform"}, ()),
+        ({"weights": "last"}, ()),
+    ],
+)
+def test_options_are_used_and_recorded(
+    lm: NeuronXALM, plain: dict[str, float], options: dict[str, str], same: tuple[str, ...]
+) -> None:
+    results = run(lm, FRENCH, metadata=options)
+    block = results["config"]["neuronxa"]["tasks"][FRENCH]
+    assert options.items() <= block.items()
+    changed = scores(results)
+    assert changed != plain
+    assert all(changed[score] == plain[score] for score in same)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"tapp": "inner"}, ["'tapp'", "Did you mean tap?", "data_dir, pivot, n, tap, weights"]),
+        ({"tap": "up"}, ["tap is 'up'", "gate, inner"]),
+        ({"weights": "mean"}, ["weights is 'mean'", "position, uniform, last"]),
+        ({"n": 0}, ["n is 0", "2 or more"]),
+        ({"n": "many"}, ["n is 'many'"]),
+        ({"n": True}, ["n is True"]),
+        ({"n": 101}, ["has 100 lines, fewer than n = 101", "set n to 100"]),
+        ({"pivot": "xyz_Latn"}, ["The pivot 'xyz_Latn' is not a language of mini"]),
+        ({"pivot": 3}, ["pivot is 3"]),
+        ({"data_dir": ""}, ["data_dir is ''"]),
+    ],
+)
+def test_wrong_metadata_is_refused(
+    lm: NeuronXALM, metadata: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(NeuronXAError) as caught:
+        run(lm, FRENCH, metadata=metadata)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_model_arguments_in_the_metadata_are_not_refused(checkpoint: Path) -> None:
+    arguments = {"pretrained": str(checkpoint), "dtype": "float32", "attn_implementation": "eager"}
+    neuronxa_tasks.register()
+    manager = TaskManager(
+        include_path=str(neuronxa_tasks.task_configs()),
+        include_defaults=False,
+        metadata={**arguments, "max_seq_lengths": [4096]},
+    )
+    for model_args in (arguments, ",".join(f"{k}={v}" for k, v in arguments.items())):
+        results = lm_eval.simple_evaluate(
+            model="hf-neuronxa",
+            model_args=model_args,
+            tasks=[FRENCH],
+            device="cpu",
+            limit=5,
+            task_manager=manager,
+        )
+        assert results["config"]["neuronxa"]["tasks"][FRENCH]["n"] == 5
+
+
+def test_other_models_are_refused_by_name() -> None:
+    neuronxa_tasks.register()
+    with pytest.raises(NeuronXAError, match=r"DummyLM cannot give neuron states.*hf-neuronxa"):
+        run("dummy", FRENCH, model_args="")
+
+
+def test_built_in_models_still_resolve() -> None:
+    from lm_eval.api.registry import get_model
+    from lm_eval.models.huggingface import HFLM
+
+    neuronxa_tasks.register()
+    assert get_model("hf") is HFLM
+    assert get_model("hf-neuronxa") is NeuronXALM
+
+
+@pytest.fixture
+def long_folder(tmp_path: Path) -> Path:
+    for code in ("eng_Latn", "fra_Latn"):
+        lines = [f"{code} line {i} " + "word " * (400 if i == 3 else 3) for i in range(60)]
+        (tmp_path / f"{code}.txt").write_text("\n".join(lines), encoding="utf-8")
+    return tmp_path
+
+
+def test_truncation_is_said_and_counted(
+    lm: NeuronXALM, long_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = "neuronxa_flores_fra_Latn"
+    with caplog.at_level(logging.WARNING):
+        results = run(lm, task, metadata={"data_dir": str(long_folder), "n": 60})
+    assert "1 of 60 sentences are longer than the context of 1024 tokens" in caplog.text
+    tokens = results["config"]["neuronxa"]["tasks"][task]["tokens"]
+    assert (tokens["pivot"]["truncated"], tokens["target"]["truncated"]) == (1, 1)
+
+
+def test_unsupported_architecture(lm: NeuronXALM) -> None:
+    from transformers import MambaConfig, MambaForCausalLM
+
+    model = MambaForCausalLM(MambaConfig(vocab_size=300, hidden_size=16, num_hidden_layers=2))
+    other = NeuronXALM(pretrained=model, tokenizer=lm.tokenizer, device="cpu")
+    with pytest.raises(NeuronXAError, match=r"MambaForCausalLM.*Choose a transformer"):
+        run(other, FRENCH, limit=5)
+
+
+def test_only_the_pivot_and_one_language_are_in_memory(
+    lm: NeuronXALM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive = []
+    encode = Encoder.__call__
+
+    def counting(self: Encoder, *args: Any, **kwargs: Any) -> SentenceVectors:
+        gc.collect()
+        alive.append(sum(isinstance(each, SentenceVectors) for each in gc.get_objects()))
+        return encode(self, *args, **kwargs)
+
+    monkeypatch.setattr(Encoder, "__call__", counting)
+    run(lm, "neuronxa_mini", metadata={"n": 10})
+    assert alive == [0] + [1] * 14  # the pivot once, then each language beside it

@@ -1,0 +1,49 @@
+"""The wheel holds what the commands need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    out = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = out.glob("neuronxa_tasks-*.whl")
+    return set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_every_file_of_the_package_is_in_it(names: set[str]) -> None:
+    wanted = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "neuronxa_tasks").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert wanted <= names
+
+
+def test_task_configs_are_inside_the_package(names: set[str]) -> None:
+    wanted = {
+        f"neuronxa_tasks/{path.relative_to(ROOT)}"
+        for path in (ROOT / "task_configs").rglob("*")
+        if path.is_file()
+    }
+    assert len(wanted) > 300
+    assert wanted <= names
+
+
+def test_nothing_else_is(names: set[str]) -> None:
+    tops = {Path(name).parts[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"neuronxa_tasks"}
