@@ -272,6 +272,69 @@ def test_the_lexicons_and_facts_are_written_with_one_entry_per_line():
         }
 
 
+@pytest.fixture(scope="module")
+def tokenizer():
+    from neuronxa_tasks.demo import train
+
+    return train.make_tokenizer()
+
+
+@pytest.mark.tiny
+@given(text=st.text(max_size=60))
+def test_the_tokenizer_gives_back_any_text(tokenizer, text):
+    if any(special in text for special in ("<bos>", "<eos>", "<pad>")):
+        return
+    # Lone surrogates are no text: UTF-8 has no bytes for them.
+    text = text.encode("utf-8", "ignore").decode("utf-8")
+    ids = tokenizer(text)["input_ids"]
+    assert ids[0] == tokenizer.bos_token_id
+    assert tokenizer.decode(ids[1:]) == text
+
+
+@pytest.mark.tiny
+def test_the_training_rows_are_whole_documents_cut_at_the_length(tokenizer):
+    from neuronxa_tasks.demo import train
+
+    rows = train.Rows(tokenizer, stream.load_dials(), np.random.default_rng(1)).batch(8, 64)
+    again = train.Rows(tokenizer, stream.load_dials(), np.random.default_rng(1)).batch(8, 64)
+    assert rows.shape == (8, 64)
+    assert (rows == again).all()
+    assert (rows[:, 0] == tokenizer.bos_token_id).all()
+    source = stream.documents(stream.load_dials(), np.random.default_rng(1))
+    text = stream.text_of(next(source))
+    told = tokenizer.decode(rows[0][1:])
+    assert told.split("<eos>")[0] == text or text.startswith(told.split("<eos>")[0])
+
+
+@pytest.mark.tiny
+def test_training_twice_gives_the_same_weights_and_a_card(tmp_path):
+    import torch
+    from safetensors.torch import load_file
+
+    from neuronxa_tasks.demo import train
+
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        arguments = ["--out", str(folder), "--steps", "3", "--rows", "2", "--seed", "7"]
+        assert train.main([*arguments, "--bilingual", "fra_Latn=0.9", "--checkpoints", "1"]) == 0
+    first, second = (load_file(folder / "model.safetensors") for folder in folders)
+    assert set(first) == set(second)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert {value.dtype for value in first.values()} == {torch.float16}
+    made = json.loads((folders[0] / "training.json").read_text(encoding="utf-8"))
+    assert made["dials"]["fra_Latn"] == {"weight": 1.0, "bilingual": 0.9}
+    assert "--seed 7 --steps 3 --rows 2" in (folders[0] / "README.md").read_text(encoding="utf-8")
+    assert [p.name for p in folders[0].glob("step-*")] == ["step-2"]
+
+
+def test_an_unknown_architecture_is_an_error_without_a_traceback(tmp_path, capsys):
+    from neuronxa_tasks.demo import train
+
+    assert train.main(["--arch", "xlnet", "--out", str(tmp_path / "x"), "--steps", "1"]) == 2
+    assert "'xlnet'" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
 def test_the_harness_loads_the_cloze_without_a_network(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     from lm_eval.tasks import TaskManager
