@@ -89,17 +89,21 @@ class Alignment:
     @cached_property
     def forward(self) -> Counts:
         """[L] int64, hits from pivot to target."""
-        return np.count_nonzero(self.rivals[0] == 0, axis=1)
+        return self._hits(0)
 
     @cached_property
     def backward(self) -> Counts:
         """[L] int64, hits from target to pivot."""
-        return np.count_nonzero(self.rivals[1] == 0, axis=1)
+        return self._hits(1)
 
     @cached_property
     def mutual(self) -> Counts:
         """[L] int64, mutual nearest neighbours."""
-        return np.count_nonzero(self.rivals[2] == 0, axis=1)
+        return self._hits(2)
+
+    def _hits(self, kind: int) -> Counts:
+        hits: Counts = np.count_nonzero(self.rivals[kind] == 0, axis=1)
+        return hits
 
     @property
     def n(self) -> int:
