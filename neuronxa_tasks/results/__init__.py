@@ -1,0 +1,18 @@
+"""Results of the harness, of several models and versions, and published tables, as tidy frames."""
+
+from __future__ import annotations
+
+from neuronxa_tasks.results.files import read_samples
+from neuronxa_tasks.results.frame import Results, read_results
+from neuronxa_tasks.results.published import read_covariates
+from neuronxa_tasks.results.rivals import read_rivals
+from neuronxa_tasks.results.task_names import locate
+
+__all__ = [
+    "Results",
+    "locate",
+    "read_covariates",
+    "read_results",
+    "read_rivals",
+    "read_samples",
+]

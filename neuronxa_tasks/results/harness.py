@@ -1,0 +1,462 @@
+"""One results file of the harness to rows, whatever version wrote it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.results.files import RunFile, finite, number, read_samples
+from neuronxa_tasks.results.task_names import language_of, locate
+
+SCORES = {
+    "nasca": "nas",
+    "nasca_max": "nas",
+    "navca": "nav",
+    "navca_max": "nav",
+    "mexa": "hidden",
+    "mexa_max": "hidden",
+}
+"""Alignment metric -> representation."""
+
+# What stands among the metrics of a task and is none (`bypass`: a run with --predict_only).
+_NO_METRIC = {"alias", "name", "sample_len", "samples", "sample_count", " ", "bypass"}
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class RunRows:
+    """What one results file says.
+
+    Attributes:
+        rows: one per task with a language and metric; see `frame.COLUMNS`.
+        unmapped: the same of tasks whose language is not known, with `why`.
+        layers: one per layer, representation and direction of an alignment task.
+        tokens: one per alignment task.
+        run: model, revision, versions and date of the file.
+        notes: what should be known, one sentence each.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    unmapped: list[Row] = field(default_factory=list)
+    layers: list[Row] = field(default_factory=list)
+    tokens: list[Row] = field(default_factory=list)
+    run: Row = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def rows_of(
+    run: RunFile,
+    *,
+    names: Mapping[str, str] | None = None,
+    templates: Mapping[str, str] | None = None,
+    keep_nan: bool = False,
+) -> RunRows:
+    """Reads one results file of harness 0.3 or 0.4.
+
+    Args:
+        run: the file.
+        names: names for models, from the name in the file, or the file's path, to another.
+        templates: further task templates, see `task_names.locate`.
+        keep_nan: leave values that are NaN out (and note them) instead of refusing.
+
+    Raises:
+        NeuronXAError: no model name, a value that is text, infinite or NaN, tasks announced but
+            without result, or a damaged NeuronXA block.
+    """
+    content, path = run.content, str(run.path)
+    config = _dictionary(content, "config", path)
+    names = names or {}
+    model, revision = _model(content, config, path, names)
+    block = config.get("neuronxa")
+    alignment = _alignment_tasks(block, path)
+    out = RunRows(
+        run={
+            "source": path,
+            "sha256": run.sha256,
+            "model": model,
+            "revision": revision,
+            "model_sha": str(config.get("model_sha") or ""),
+            "fingerprint": str((block or {}).get("model", {}).get("fingerprint") or ""),
+            "harness": str(content.get("lm_eval_version") or ""),
+            "date": finite(content.get("date")),
+            "tasks": 0,
+        }
+    )
+    entries: dict[str, Any] = {
+        **_dictionary(content, "groups", path),
+        **_dictionary(content, "results", path),
+    }
+    parents = _dictionary(content, "group_subtasks", path)
+    groups = {name for name, children in parents.items() if children} | set(
+        _dictionary(content, "groups", path)
+    )
+    _refuse_incomplete(content, entries, groups, parents, path)
+    places = {task: _place(task, alignment, templates) for task in entries}
+    # A group that is a language (global_mmlu_sw) stands for its parts.
+    parts = {child for name in groups if places.get(name) for child in _descendants(name, parents)}
+    for task, metrics in entries.items():
+        place = places[task]
+        if task in parts or (task in groups and place is None):
+            continue
+        values = _metrics(metrics)
+        base = {
+            "model": model,
+            "revision": revision,
+            "task": task,
+            "fewshot": _fewshot(content, config, task),
+            "source": path,
+        }
+        if place is None:
+            why = "no known task name with a language"
+            out.unmapped += [
+                {**base, "metric": metric, "value": finite(value), "why": why}
+                for metric, (value, _) in values.items()
+            ]
+            continue
+        kind, benchmark, language = place
+        if not values:
+            # The pivot against itself has no score; anything else should have one.
+            if kind == "benchmark":
+                out.notes.append(f"{path}: the task {task} has no metric and gives no row.")
+            continue
+        if kind == "alignment" and task not in alignment:
+            raise NeuronXAError(
+                f"{path} has alignment scores of {task}, but no NeuronXA block for it, so pivot, "
+                "n and tap are not known. Run it again with `neuronxa run`, or leave it out."
+            )
+        facts = alignment[task] if kind == "alignment" else None
+        settings = (
+            _alignment_settings(facts) if facts is not None else _settings(content, config, task)
+        )
+        version = _version(_dictionary(content, "versions", path).get(task))
+        if version:
+            settings["version"] = version
+        n = facts["n"] if facts is not None else _n(content, task, metrics)
+        if n is None and task in run.samples:
+            n = len(read_samples(run.samples[task]))
+        for metric, (value, stderr) in values.items():
+            checked = _value(value, metric, task, path)
+            if checked is None:
+                if not keep_nan:
+                    raise NeuronXAError(
+                        f"{path}: {metric} of {task} is NaN, and a missing value would silently "
+                        "change n. Run the task again, or allow NaN to be left out."
+                    )
+                out.notes.append(f"{path}: {metric} of {task} is NaN and was left out.")
+                continue
+            if facts is not None:
+                _check_score(metric, checked, facts, task, path)
+            out.rows.append(
+                {
+                    **base,
+                    "kind": kind,
+                    "benchmark": benchmark,
+                    "language": language,
+                    "metric": metric,
+                    "value": checked,
+                    "stderr": finite(stderr),
+                    "n": n,
+                    "settings": json.dumps(settings, sort_keys=True, ensure_ascii=False),
+                }
+            )
+        if facts is not None:
+            key = {"model": model, "revision": revision, "task": task, "benchmark": benchmark}
+            out.layers += _layer_rows({**key, "language": language}, facts)
+            out.tokens += _token_rows({**key, "language": language}, facts)
+    out.run["tasks"] = len({row["task"] for row in out.rows})
+    return out
+
+
+# --- the model --------------------------------------------------------------------------------
+
+
+def _model(
+    content: dict[str, Any], config: dict[str, Any], path: str, names: Mapping[str, str]
+) -> tuple[str, str]:
+    arguments = _arguments(config.get("model_args"))
+    # The order of the harness: an adapter names the model before its base does.
+    keys = ("peft", "delta", "pretrained", "model", "path", "engine")
+    found = content.get("model_name") or next(
+        (arguments[key] for key in keys if arguments.get(key)), None
+    )
+    if not found and path in names:
+        found = names[path]
+    if not found:
+        raise NeuronXAError(
+            f"{path} does not say which model was run (neither `model_name` nor `model_args`). "
+            f"Name it: {path}=NAME."
+        )
+    name = names.get(path, names.get(str(found), str(found)))
+    revision = config.get("model_revision") or arguments.get("revision") or ""
+    return name, str(revision)
+
+
+def _arguments(given: object) -> dict[str, str]:
+    """Model arguments, which are a text up to harness 0.4.9 and a dictionary later."""
+    if isinstance(given, dict):
+        return {str(key): str(value) for key, value in given.items()}
+    pairs = (part.partition("=") for part in str(given or "").split(","))
+    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
+
+
+# --- tasks ------------------------------------------------------------------------------------
+
+
+def _place(
+    task: str, alignment: Mapping[str, Any], templates: Mapping[str, str] | None
+) -> tuple[str, str, str] | None:
+    """Kind, benchmark and language of a task."""
+    if task in alignment:
+        facts = alignment[task]
+        language = language_of(facts["target"], facts["corpus"])
+        return ("alignment", f"neuronxa_{facts['corpus']}", language) if language else None
+    found = locate(task, templates)
+    if found is not None:
+        return ("benchmark", *found)
+    if task.startswith("neuronxa_"):
+        corpus, _, code = task.removeprefix("neuronxa_").partition("_")
+        language = language_of(code, corpus) if code else None
+        return ("alignment", f"neuronxa_{corpus}", language) if language else None
+    return None
+
+
+def _descendants(group: str, parents: Mapping[str, Any]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(parents.get(group) or [])
+    while waiting:
+        child = waiting.pop()
+        if child not in found:
+            found.add(child)
+            waiting += parents.get(child) or []
+    return found
+
+
+def _refuse_incomplete(
+    content: dict[str, Any],
+    entries: Mapping[str, Any],
+    groups: set[str],
+    parents: Mapping[str, Any],
+    path: str,
+) -> None:
+    announced = set(content.get("configs") or {}) | set(content.get("n-samples") or {})
+    for children in parents.values():
+        announced |= set(children or [])
+    missing = sorted(announced - set(entries) - groups - set(parents))
+    if missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        raise NeuronXAError(
+            f"{path} is incomplete: {len(missing)} of its tasks have no result ({shown}). "
+            "Run them again, or leave the file out."
+        )
+
+
+def _fewshot(content: dict[str, Any], config: dict[str, Any], task: str) -> int | None:
+    for found in (
+        (content.get("n-shot") or {}).get(task),
+        ((content.get("configs") or {}).get(task) or {}).get("num_fewshot"),
+        config.get("num_fewshot"),
+    ):
+        value = number(found)
+        if value is not None:
+            return int(value)
+    return None
+
+
+def _n(content: dict[str, Any], task: str, metrics: Mapping[str, Any]) -> int | None:
+    """Documents scored; the harness before 0.4.3 does not say."""
+    counted = (content.get("n-samples") or {}).get(task) or {}
+    for found in (counted.get("effective"), metrics.get("sample_len"), metrics.get("samples")):
+        value = number(found)
+        if value is not None and value >= 1 and value == math.floor(value):
+            return int(value)
+    return None
+
+
+def _version(found: object) -> str:
+    """Task version; 1, 1.0 and "1.0" are the same."""
+    if found is None or isinstance(found, (dict, list)):
+        return ""
+    try:
+        return f"{float(str(found)):g}"
+    except ValueError:
+        return str(found)
+
+
+def _settings(content: dict[str, Any], config: dict[str, Any], task: str) -> dict[str, Any]:
+    """What must be equal for two values of a benchmark to be comparable."""
+    settings: dict[str, Any] = {}
+    counted = (content.get("n-samples") or {}).get(task) or {}
+    original, effective = number(counted.get("original")), number(counted.get("effective"))
+    if config.get("limit") is not None:
+        settings["limit"] = config["limit"]
+    elif original is not None and effective is not None and effective < original:
+        settings["limit"] = "a choice of samples"
+    if content.get("chat_template"):
+        settings["chat_template"] = str(content.get("chat_template_sha") or "yes")[:12]
+        if content.get("fewshot_as_multiturn"):
+            settings["multiturn"] = True
+    if content.get("system_instruction"):
+        settings["system_instruction"] = str(content.get("system_instruction_sha") or "yes")[:12]
+    if config.get("gen_kwargs"):
+        settings["gen_kwargs"] = config["gen_kwargs"]
+    return settings
+
+
+# --- values -----------------------------------------------------------------------------------
+
+
+def _metrics(entry: object) -> dict[str, tuple[Any, Any]]:
+    """Metric to value and standard error.
+
+    Harness 0.4 writes `acc,none` (metric, filter), 0.3 wrote `acc`. A filter other than `none`
+    stays part of the name.
+    """
+    if not isinstance(entry, dict):
+        return {}
+    values: dict[str, tuple[Any, Any]] = {}
+    for key, value in entry.items():
+        metric, _, filtered = key.partition(",")
+        if metric in _NO_METRIC or metric.endswith("_stderr"):
+            continue
+        name = metric if filtered in ("", "none") else f"{metric},{filtered}"
+        error = entry.get(f"{metric}_stderr,{filtered}" if filtered else f"{metric}_stderr")
+        values[name] = (value, error)
+    return values
+
+
+def _value(value: object, metric: str, task: str, path: str) -> float | None:
+    """The value as a finite float, or None for NaN."""
+    found = number(value)
+    if found is None:
+        raise NeuronXAError(
+            f"{path}: {metric} of {task} is {value!r}, which is no number. "
+            "Run the task again, or leave the file out."
+        )
+    if math.isinf(found):
+        raise NeuronXAError(
+            f"{path}: {metric} of {task} is infinite, so nothing can be computed from it. "
+            "Run the task again, or leave the file out."
+        )
+    return None if math.isnan(found) else found
+
+
+def _dictionary(content: dict[str, Any], key: str, path: str) -> dict[str, Any]:
+    found = content.get(key)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise NeuronXAError(
+            f"{path} has a `{key}` that is no object but {type(found).__name__}, so it was not "
+            "written by the harness. Give the file as the harness wrote it."
+        )
+    return found
+
+
+# --- the NeuronXA block -----------------------------------------------------------------------
+
+SCHEMA = 1
+_REPRESENTATIONS = ("nas", "nav", "hidden")
+_DIRECTIONS = ("mutual", "forward", "backward")
+
+
+def _alignment_tasks(block: object, path: str) -> dict[str, dict[str, Any]]:
+    """The tasks of the block, checked."""
+    if block is None:
+        return {}
+    if not isinstance(block, dict) or not isinstance(block.get("tasks"), dict):
+        raise NeuronXAError(
+            f"{path} has a damaged NeuronXA block (no `tasks`). Give the file as it was written."
+        )
+    if block.get("schema") != SCHEMA:
+        raise NeuronXAError(
+            f"{path} has a NeuronXA block of schema {block.get('schema')!r}, but this version "
+            f"reads {SCHEMA}. Use the version of neuronxa-tasks that wrote it, or a newer one."
+        )
+    for task, facts in block["tasks"].items():
+        problem = _problem(facts)
+        if problem:
+            raise NeuronXAError(
+                f"{path} has a damaged NeuronXA block: {task} {problem}. "
+                "Give the file as it was written."
+            )
+    return dict(block["tasks"])
+
+
+def _problem(facts: object) -> str | None:
+    if not isinstance(facts, dict):
+        return "is no object"
+    for key in ("n", "corpus", "pivot", "target", "tap", "weights", *_REPRESENTATIONS):
+        if key not in facts:
+            return f"has no `{key}`"
+    n = facts["n"]
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        return f"has n = {n!r}"
+    for representation in _REPRESENTATIONS:
+        lengths = set()
+        for direction in _DIRECTIONS:
+            counts = facts[representation].get(direction)
+            if not isinstance(counts, list) or not counts:
+                return f"has no counts in {representation}.{direction}"
+            if not all(type(count) is int and 0 <= count <= n for count in counts):
+                return f"has a count in {representation}.{direction} that is not in 0..{n}"
+            lengths.add(len(counts))
+        if len(lengths) > 1:
+            return f"has different numbers of layers in {representation}"
+    return None
+
+
+def _alignment_settings(facts: dict[str, Any]) -> dict[str, Any]:
+    return {key: facts[key] for key in ("n", "pivot", "tap", "weights")}
+
+
+def _check_score(metric: str, value: float, facts: dict[str, Any], task: str, path: str) -> None:
+    """The scores must follow from the counts beside them."""
+    if metric not in SCORES:
+        return
+    rates = [count / facts["n"] for count in facts[SCORES[metric]]["mutual"]]
+    expected = max(rates) if metric.endswith("_max") else math.fsum(rates) / len(rates)
+    if abs(expected - value) > 1e-6:
+        raise NeuronXAError(
+            f"{path}: {metric} of {task} is {value:.6g}, but its hit counts give {expected:.6g}, "
+            "so one of the two was changed. Give the file as it was written."
+        )
+
+
+def _layer_rows(key: Row, facts: dict[str, Any]) -> list[Row]:
+    return [
+        {
+            **key,
+            "representation": representation,
+            "direction": direction,
+            # Layer l is the block with number l, from 1; hidden states have the embeddings as 0.
+            "layer": position if representation == "hidden" else position + 1,
+            "hits": count,
+            "n": facts["n"],
+        }
+        for representation in _REPRESENTATIONS
+        for direction in _DIRECTIONS
+        for position, count in enumerate(facts[representation][direction])
+    ]
+
+
+def _token_rows(key: Row, facts: dict[str, Any]) -> list[Row]:
+    tokens = facts.get("tokens")
+    if not isinstance(tokens, dict) or not {"pivot", "target"} <= set(tokens):
+        return []
+    pivot, target = finite(tokens["pivot"].get("total")), finite(tokens["target"].get("total"))
+    return [
+        {
+            **key,
+            "n": facts["n"],
+            "pivot": facts["pivot"],
+            "pivot_tokens": pivot / facts["n"],
+            "target_tokens": target / facts["n"],
+            "fertility": target / pivot if pivot > 0 else math.nan,
+            "truncated": int(finite(tokens["target"].get("truncated") or 0)),
+        }
+    ]

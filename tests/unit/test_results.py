@@ -1,0 +1,678 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.results import (
+    locate,
+    read_covariates,
+    read_results,
+    read_rivals,
+    read_samples,
+)
+
+HISTORIC = Path(__file__).parents[1] / "historic_results"
+VERSIONS = ["0.3.0", "0.4.2", "0.4.3", "0.4.4", "0.4.5", "0.4.7", "0.4.8", "0.4.9", "0.4.9.1"]
+VERSIONS += ["0.4.10", "0.4.11", "0.4.12", "0.4.13"]
+NEURONXA = HISTORIC / "neuronxa-0.1.0"
+
+# Hits of twelve; see the README beside the files.
+HITS = {"deu_Latn": 2, "eng_Latn": 4, "fra_Latn": 9, "swh_Latn": 2, "zho_Hans": 5}
+CODES = {"deu_Latn": "de", "eng_Latn": "en", "fra_Latn": "fr", "swh_Latn": "sw", "zho_Hans": "zh"}
+
+
+def results_file(folder: Path) -> Path:
+    (file,) = folder.rglob("*.json")
+    return file
+
+
+def content(version: str) -> dict:
+    return json.loads(results_file(HISTORIC / version).read_text(encoding="utf-8"))
+
+
+def write(path: Path, data: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(data if isinstance(data, str) else json.dumps(data), encoding="utf-8")
+    return path
+
+
+def changed(path: Path, version: str = "0.4.13", **changes: object) -> Path:
+    """A historic file with some top-level keys replaced."""
+    return write(path, content(version) | changes)
+
+
+# --- every version ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_harness_version_gives_the_same_rows(version):
+    read = read_results([HISTORIC / version])
+    frame = read.frame.set_index("language")
+    assert sorted(frame.index) == sorted(HITS)
+    for language, hits in HITS.items():
+        row = frame.loc[language]
+        assert row["value"] == pytest.approx(hits / 12, abs=1e-12)
+        assert row["stderr"] == pytest.approx(
+            math.sqrt(hits / 12 * (1 - hits / 12) / 11), abs=1e-12
+        )
+        assert row["task"] == f"xnli_{CODES[language]}"
+    for name, value in {
+        "kind": "benchmark",
+        "model": "example/dummy",
+        "benchmark": "xnli",
+        "metric": "acc",
+        "fewshot": 0,
+    }.items():
+        assert set(read.frame[name]) == {value}
+    assert list(frame.columns[:3]) == ["kind", "model", "revision"]
+    assert len(read.unmapped) == 0
+    assert read.notes == ()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_n_and_revision_are_read_where_they_are_said(version):
+    frame = read_results([HISTORIC / version]).frame.set_index("language")
+    if version == "0.3.0":
+        assert frame["n"].isna().all()
+    elif version == "0.4.2":
+        # It does not say n; the samples of one task lie beside it.
+        assert frame.loc["deu_Latn", "n"] == 12
+        assert frame["n"].isna().sum() == 4
+    else:
+        assert (frame["n"] == 12).all()
+    assert set(frame["revision"]) == {"" if version in ("0.3.0", "0.4.2") else "main"}
+
+
+@pytest.mark.parametrize("version", ["0.4.2", "0.4.3", "0.4.13"])
+def test_samples_of_every_form_are_read(version):
+    read = read_results([HISTORIC / version])
+    ((source, task),) = read.samples
+    assert task == "xnli_de"
+    assert source in set(read.frame["source"])
+    samples = read_samples(read.samples[(source, task)])
+    assert [sample["doc_id"] for sample in samples] == list(range(12))
+    assert sum(sample["acc"] for sample in samples) == 2
+
+
+def test_the_run_is_described():
+    run = read_results([HISTORIC / "0.4.13"]).runs.loc[0]
+    assert run["harness"] == "0.4.13"
+    assert run["tasks"] == 5
+    assert len(run["sha256"]) == 64
+    assert run["date"] > 1.7e9
+
+
+# --- a NeuronXA run ---------------------------------------------------------------------------
+
+
+def test_a_run_of_alignment_and_benchmark_is_one_frame():
+    read = read_results([NEURONXA])
+    kinds = read.frame.groupby("kind")["benchmark"].unique()
+    assert list(kinds["alignment"]) == ["neuronxa_mini"]
+    assert list(kinds["benchmark"]) == ["xnli"]
+    alignment = read.frame[read.frame["kind"] == "alignment"]
+    assert sorted(alignment["metric"].unique()) == [
+        "mexa", "mexa_max", "nasca", "nasca_max", "navca", "navca_max",
+    ]  # fmt: skip
+    # The pivot against itself has no score.
+    assert sorted(alignment["language"].unique()) == [
+        "deu_Latn", "fra_Latn", "swh_Latn", "zho_Hans",
+    ]  # fmt: skip
+    assert (alignment["n"] == 20).all()
+    assert json.loads(alignment["settings"].iloc[0]) == {
+        "n": 20, "pivot": "eng_Latn", "tap": "gate", "version": "1", "weights": "position",
+    }  # fmt: skip
+
+
+def test_scores_follow_from_the_layers():
+    read = read_results([NEURONXA])
+    layers = read.layers[read.layers["direction"] == "mutual"]
+    names = {"nasca": "nas", "navca": "nav", "mexa": "hidden"}
+    for metric, representation in names.items():
+        rows = read.frame[read.frame["metric"] == metric].set_index("language")["value"]
+        rates = layers[layers["representation"] == representation]
+        mean = (rates["hits"] / rates["n"]).groupby(rates["language"]).mean()
+        assert rows.to_dict() == pytest.approx(mean.to_dict(), abs=1e-12)
+        expected = list(range(0 if metric == "mexa" else 1, 5))
+        assert sorted(rates["layer"].unique()) == expected
+
+
+def test_fertility_is_the_ratio_of_tokens():
+    tokens = read_results([NEURONXA]).tokens.set_index("language")
+    assert tokens.loc["deu_Latn", "fertility"] == pytest.approx(1422 / 1214)
+    assert tokens.loc["deu_Latn", "target_tokens"] == pytest.approx(1422 / 20)
+    assert (tokens["truncated"] == 0).all()
+
+
+def test_rivals_give_the_hits_of_the_layers():
+    read = read_results([NEURONXA])
+    ((key, path),) = read.samples.items()
+    rivals = read_rivals(path)
+    layers = read.layers[read.layers["task"] == key[1]]
+    for representation, counts in rivals.items():
+        assert counts.shape[0] == 3
+        assert counts.shape[2] == 20
+        for position, direction in enumerate(("forward", "backward", "mutual")):
+            hits = layers[
+                (layers["representation"] == representation) & (layers["direction"] == direction)
+            ].sort_values("layer")["hits"]
+            assert (counts[position] == 0).sum(axis=1).tolist() == hits.tolist()
+
+
+def test_old_benchmarks_and_one_alignment_run_can_be_one_model(tmp_path):
+    run = alignment_only(NEURONXA, tmp_path / "results_1.json")
+    read = read_results([HISTORIC / "0.4.2", run], names={"tiny-llama": "example/dummy"})
+    assert set(read.frame["model"]) == {"example/dummy"}
+    # 0.4.2 does not know its revision; there is only one other.
+    assert set(read.frame["revision"]) == {"main"}
+    (note,) = read.notes
+    assert "does not say its revision" in note
+    shared = read.frame.groupby("kind")["language"].agg(set)
+    assert len(shared["alignment"] & shared["benchmark"]) == 4
+
+
+def alignment_only(folder: Path, to: Path) -> Path:
+    """The alignment tasks of a run, without its benchmark."""
+    data = json.loads(results_file(folder).read_text(encoding="utf-8"))
+    for key in ("results", "configs", "versions", "n-shot", "n-samples"):
+        data[key] = {k: v for k, v in data[key].items() if k.startswith("neuronxa")}
+    return write(to, data)
+
+
+# --- languages --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("task", "place"),
+    [
+        ("xnli_sw", ("xnli", "swh_Latn")),
+        ("xstory_cloze_ar", ("xstorycloze", "arb_Arab")),
+        ("belebele_zho_Hant", ("belebele", "zho_Hant")),
+        ("m_mmlu_zh", ("mmmlu", "zho_Hans")),
+        ("arc_uk", ("marc", "ukr_Cyrl")),
+        ("xcopa_qu", ("xcopa", "quy_Latn")),
+        ("xwinograd_jp", ("xwinograd", "jpn_Jpan")),
+        ("paws_ja", ("pawsx", "jpn_Jpan")),
+        ("pawsx_de", ("pawsx", "deu_Latn")),
+        ("truthfulqa_de_mc1", ("m_truthfulqa_mc1", "deu_Latn")),
+        ("global_mmlu_full_yo", ("global_mmlu_full", "yor_Latn")),
+        ("neuronxa_bmlama53_fr", ("bmlama53", "fra_Latn")),
+        # English tasks and variants whose names only look like it.
+        ("arc_easy", None),
+        ("arc_challenge", None),
+        ("truthfulqa_mc1", None),
+        ("hellaswag", None),
+        ("xnli_eu_native", None),
+        ("belebele_afr_prompt_1", None),
+        ("xnli_", None),
+        ("gsm8k", None),
+    ],
+)
+def test_task_names_are_located_or_not(task, place):
+    assert locate(task) == place
+
+
+def test_templates_of_the_user_come_first(tmp_path):
+    data = content("0.4.13")
+    for key in ("results", "configs", "versions", "n-shot", "n-samples"):
+        data[key] = {
+            name.replace("xnli_", "ours-"): value
+            for name, value in data[key].items()
+            if name != "xnli"
+        }
+    data["group_subtasks"], data["groups"] = {}, {}
+    path = write(tmp_path / "results.json", data)
+    plain = read_results([path])
+    assert len(plain.frame) == 0
+    assert sorted(plain.unmapped["task"]) == [f"ours-{code}" for code in sorted(CODES.values())]
+    assert set(plain.unmapped["why"]) == {"no known task name with a language"}
+    known = read_results([path], templates={"ours-{}": "ours"})
+    assert sorted(known.frame["language"]) == sorted(HITS)
+    assert set(known.frame["benchmark"]) == {"ours"}
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("zh", "zho_Hans"),
+        ("zho_Hans", "zho_Hans"),
+        ("cmn", "zho_Hans"),
+        ("zh-CN", "zho_Hans"),
+        ("sw", "swh_Latn"),
+        ("swh_Latn", "swh_Latn"),
+        ("ar", "arb_Arab"),
+        ("arb", "arb_Arab"),
+        ("Swahili", "swh_Latn"),
+    ],
+)
+def test_languages_of_published_tables_are_mapped(tmp_path, text, code):
+    path = write(tmp_path / "t.csv", f"model,language,benchmark,value\nm,{text},ours,0.5\n")
+    assert read_results([], published=[path]).frame["language"].tolist() == [code]
+
+
+def test_a_group_that_is_a_language_stands_for_its_parts(tmp_path):
+    data = content("0.4.13")
+    data["results"] = {
+        "global_mmlu_sw": {"acc,none": 0.4, "acc_stderr,none": 0.1, "alias": "sw"},
+        "global_mmlu_sw_stem": {"acc,none": 0.3},
+        "global_mmlu_sw_other": {"acc,none": 0.5},
+    }
+    data["group_subtasks"] = {"global_mmlu_sw": ["global_mmlu_sw_stem", "global_mmlu_sw_other"]}
+    data["groups"], data["configs"], data["n-samples"] = {}, {}, {}
+    read = read_results([write(tmp_path / "results.json", data)])
+    assert read.frame["value"].tolist() == [0.4]
+    assert len(read.unmapped) == 0
+
+
+def test_another_filter_stays_part_of_the_metric(tmp_path):
+    data = content("0.4.13")
+    data["results"]["xnli_de"] |= {
+        "exact_match,strict-match": 0.25, "exact_match_stderr,strict-match": "N/A",
+    }  # fmt: skip
+    frame = read_results([write(tmp_path / "results.json", data)]).frame
+    row = frame[frame["metric"] == "exact_match,strict-match"].iloc[0]
+    assert row["value"] == 0.25
+    assert math.isnan(row["stderr"])
+
+
+# --- duplicates, mixtures ---------------------------------------------------------------------
+
+
+def test_a_copy_of_a_file_counts_once_and_is_noted(tmp_path):
+    for folder in ("a", "b"):
+        shutil.copytree(HISTORIC / "0.4.13", tmp_path / folder)
+    read = read_results([tmp_path])
+    assert len(read.frame) == 5
+    (note,) = read.notes
+    assert "is a copy of" in note
+
+
+def test_a_file_given_twice_counts_once(tmp_path):
+    folder = HISTORIC / "0.4.13"
+    read = read_results([folder, results_file(folder), folder])
+    assert len(read.frame) == 5
+    assert read.notes == ()
+
+
+def test_two_runs_of_one_model_are_refused_or_the_latest_counts(tmp_path):
+    old = changed(tmp_path / "old.json", date=1.0)
+    data = content("0.4.13") | {"date": 2.0}
+    data["results"]["xnli_de"]["acc,none"] = 0.75
+    new = write(tmp_path / "new.json", data)
+    with pytest.raises(NeuronXAError, match="was run twice in the same way") as told:
+        read_results([old, new])
+    assert str(old) in str(told.value)
+    assert str(new) in str(told.value)
+    read = read_results([new, old], duplicates="latest")
+    assert read.frame.set_index("language").loc["deu_Latn", "value"] == 0.75
+    assert set(read.frame["source"]) == {str(new)}
+    (note,) = read.notes
+    assert note == f"5 task(s) of {old} were run again in {new}, which counts."
+
+
+def test_runs_without_a_date_have_no_latest(tmp_path):
+    one = changed(tmp_path / "one.json", date=None)
+    two = changed(tmp_path / "two.json", date=3.0)
+    with pytest.raises(NeuronXAError, match="do not say which is the latest"):
+        read_results([one, two], duplicates="latest")
+
+
+@pytest.mark.parametrize(
+    ("changes", "difference", "label"),
+    [
+        ({"n-shot": dict.fromkeys([f"xnli_{c}" for c in CODES.values()], 5)}, "fewshot", "5"),
+        ({"config": {"model_args": "pretrained=other", "limit": 100}}, "limit", "100"),
+        ({"versions": {f"xnli_{c}": 2 for c in CODES.values()}}, "version", "2"),
+        ({"chat_template": "{{x}}", "chat_template_sha": "abc"}, "chat_template", "abc"),
+        ({"system_instruction": "Be brief.", "system_instruction_sha": "d"},
+         "system_instruction", "d"),
+    ],
+)  # fmt: skip
+def test_mixed_settings_are_refused_or_kept_apart(tmp_path, changes, difference, label):
+    other = changed(tmp_path / "other.json", **{"model_name": "other", **changes})
+    plain = results_file(HISTORIC / "0.4.13")
+    with pytest.raises(NeuronXAError, match=f"results of xnli differ in {difference}"):
+        read_results([plain, other])
+    frame = read_results([plain, other], mixed="separate").frame
+    assert len(frame) == 10
+    assert f"xnli [{difference}={label}]" in set(frame["benchmark"])
+    assert frame["benchmark"].nunique() == 2
+
+
+def test_versions_written_as_1_and_as_1_point_0_are_one(tmp_path):
+    other = changed(
+        tmp_path / "other.json",
+        model_name="other",
+        versions={f"xnli_{code}": "1" for code in CODES.values()},
+    )
+    assert len(read_results([HISTORIC / "0.4.13", other]).frame) == 10
+
+
+def test_another_n_or_tap_of_alignment_is_a_mixture(tmp_path):
+    data = json.loads(results_file(NEURONXA).read_text(encoding="utf-8"))
+    data["model_name"] = "other"
+    data["config"]["neuronxa"]["tasks"]["neuronxa_mini_deu_Latn"]["tap"] = "inner"
+    other = write(tmp_path / "results_2.json", data)
+    with pytest.raises(NeuronXAError, match="neuronxa_mini differ in tap"):
+        read_results([NEURONXA, other])
+    read = read_results([NEURONXA, other], mixed="separate")
+    assert "neuronxa_mini [tap=inner]" in set(read.frame["benchmark"])
+    # The layers carry the same name, so that they can be joined.
+    assert set(read.layers["benchmark"]) == {
+        "neuronxa_mini [tap=gate]",
+        "neuronxa_mini [tap=inner]",
+    }
+
+
+def test_one_language_under_two_tasks_is_refused(tmp_path):
+    data = content("0.4.13")
+    for key in ("results", "configs", "versions", "n-shot", "n-samples"):
+        data[key]["xnli_zho"] = data[key]["xnli_zh"]
+    path = write(tmp_path / "results.json", data)
+    with pytest.raises(NeuronXAError, match="language zho_Hans twice in xnli") as told:
+        read_results([path])
+    assert "xnli_zho" in str(told.value)
+
+
+def test_two_models_under_one_name_are_refused(tmp_path):
+    data = json.loads(results_file(NEURONXA).read_text(encoding="utf-8"))
+    data["config"]["neuronxa"]["model"]["fingerprint"] = "ffff"
+    other = write(tmp_path / "results_2.json", data)
+    with pytest.raises(NeuronXAError, match="but the weights differ"):
+        read_results([NEURONXA, other])
+    read = read_results([NEURONXA, other], names={str(other): "another"})
+    assert set(read.frame["model"]) == {"tiny-llama", "another"}
+
+
+def test_revisions_of_one_model_are_kept_apart(tmp_path):
+    config = content("0.4.13")["config"]
+    paths = [
+        changed(tmp_path / f"{step}.json", config=config | {"model_revision": step})
+        for step in ("step1", "step2")
+    ]
+    assert sorted(read_results(paths).frame["revision"].unique()) == ["step1", "step2"]
+    with pytest.raises(NeuronXAError, match="others are of step1, step2"):
+        read_results([*paths, HISTORIC / "0.4.2"])
+
+
+def test_an_adapter_names_the_model():
+    from neuronxa_tasks.results.harness import _model
+
+    config = {"model_args": "pretrained=base,peft=adapter,revision=v2"}
+    assert _model({}, config, "f", {}) == ("adapter", "v2")
+    assert _model({}, {"model_args": {"pretrained": "base"}}, "f", {}) == ("base", "")
+
+
+# --- the same bytes ---------------------------------------------------------------------------
+
+
+def test_the_order_of_the_files_does_not_matter(tmp_path):
+    other = changed(tmp_path / "other.json", model_name="a-model")
+    one = read_results([HISTORIC / "0.4.13", other, NEURONXA])
+    two = read_results([NEURONXA, other, HISTORIC / "0.4.13"])
+    for name in ("frame", "layers", "tokens", "runs", "unmapped"):
+        assert getattr(one, name).to_csv() == getattr(two, name).to_csv()
+
+
+# --- damaged files ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is empty"),
+        ("hello", "is no JSON"),
+        ('{"results": {"xnli_de": {"acc,no', "is cut off inside a text"),
+        ('{"results": {"xnli_de": {"acc,none": 0.5', "is cut off in line 1"),
+        ("[1, 2]", "it is a list"),
+        ('{"model": "x"}', "keys model"),
+        ('{"results": 3}', "has no `results`"),
+    ],
+)
+def test_damaged_files_are_refused_by_name(tmp_path, text, told):
+    path = write(tmp_path / "results_x.json", text)
+    for given in (path, tmp_path):
+        with pytest.raises(NeuronXAError, match=told) as error:
+            read_results([given])
+        assert str(path) in str(error.value)
+
+
+def test_every_cut_of_a_file_is_refused(tmp_path):
+    whole = results_file(HISTORIC / "0.4.2").read_bytes()
+    for size in range(0, len(whole) - 2, 97):
+        path = tmp_path / "results.json"
+        path.write_bytes(whole[:size])
+        with pytest.raises(NeuronXAError):
+            read_results([path])
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    path = tmp_path / "results.json"
+    path.write_bytes(b'{"results": "\xff"}')
+    with pytest.raises(NeuronXAError, match="no UTF-8 text"):
+        read_results([path])
+
+
+def test_other_json_in_a_folder_is_left_out_and_noted(tmp_path):
+    shutil.copytree(HISTORIC / "0.4.13", tmp_path / "run")
+    write(tmp_path / "config.json", {"hidden_size": 32})
+    read = read_results([tmp_path])
+    assert len(read.frame) == 5
+    (note,) = read.notes
+    assert "config.json is no results file" in note
+
+
+def test_a_folder_without_results_and_a_missing_path_are_refused(tmp_path):
+    write(tmp_path / "config.json", {})
+    with pytest.raises(NeuronXAError, match="no results file of the harness among its 1 JSON"):
+        read_results([tmp_path])
+    with pytest.raises(NeuronXAError, match="does not exist"):
+        read_results([tmp_path / "nowhere"])
+    with pytest.raises(NeuronXAError, match="No results were given"):
+        read_results([])
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [("0.5", "'0.5', which is no number"), (math.inf, "infinite"), (None, "None"), (True, "True")],
+)
+def test_values_that_are_no_numbers_are_refused(tmp_path, value, told):
+    data = content("0.4.13")
+    data["results"]["xnli_de"]["acc,none"] = value
+    with pytest.raises(NeuronXAError, match=told):
+        read_results([write(tmp_path / "results.json", data)])
+
+
+def test_nan_is_refused_or_left_out_with_a_note(tmp_path):
+    data = content("0.4.13")
+    data["results"]["xnli_de"]["acc,none"] = math.nan
+    path = write(tmp_path / "results.json", data)
+    with pytest.raises(NeuronXAError, match="acc of xnli_de is NaN"):
+        read_results([path])
+    read = read_results([path], keep_nan=True)
+    assert len(read.frame) == 4
+    assert read.notes == (f"{path}: acc of xnli_de is NaN and was left out.",)
+
+
+def test_a_file_whose_tasks_are_not_all_there_is_refused(tmp_path):
+    data = content("0.4.13")
+    del data["results"]["xnli_fr"]
+    with pytest.raises(NeuronXAError, match=r"incomplete: 1 of its tasks .*\(xnli_fr\)"):
+        read_results([write(tmp_path / "results.json", data)])
+
+
+def test_a_file_that_does_not_name_its_model_can_be_named(tmp_path):
+    path = changed(tmp_path / "results.json", model_name=None, config={"model_args": ""})
+    with pytest.raises(NeuronXAError, match="does not say which model"):
+        read_results([path])
+    assert set(read_results([path], names={str(path): "mine"}).frame["model"]) == {"mine"}
+
+
+TASK = "neuronxa_mini_deu_Latn"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda d: d["config"].pop("neuronxa"), "no NeuronXA block"),
+        (lambda d: d["config"]["neuronxa"].update(schema=2), "schema 2"),
+        (lambda d: d["config"]["neuronxa"].pop("tasks"), "no `tasks`"),
+        (lambda d: d["config"]["neuronxa"]["tasks"][TASK].pop("pivot"), "has no `pivot`"),
+        (lambda d: d["config"]["neuronxa"]["tasks"][TASK].update(n=0), "has n = 0"),
+        (lambda d: d["config"]["neuronxa"]["tasks"][TASK]["nas"].pop("forward"),
+         "no counts in nas.forward"),
+        (lambda d: d["config"]["neuronxa"]["tasks"][TASK]["nav"]["mutual"].append(0),
+         "different numbers of layers in nav"),
+        (lambda d: d["config"]["neuronxa"]["tasks"][TASK]["nas"]["mutual"].__setitem__(0, 21),
+         "not in 0..20"),
+        (lambda d: d["results"][TASK].update({"nasca,none": 0.9}), "hit counts give 0.0125"),
+    ],
+)  # fmt: skip
+def test_a_damaged_block_is_refused(tmp_path, change, told):
+    data = json.loads(results_file(NEURONXA).read_text(encoding="utf-8"))
+    change(data)
+    path = write(tmp_path / "results_1.json", data)
+    with pytest.raises(NeuronXAError, match=told) as error:
+        read_results([path])
+    assert str(path) in str(error.value)
+
+
+def test_samples_that_are_not_all_there_are_refused(tmp_path):
+    (source,) = NEURONXA.rglob("samples_*.jsonl")
+    lines = source.read_text(encoding="utf-8").split("\n")
+    path = write(tmp_path / "cut.jsonl", "\n".join(lines[:3]))
+    with pytest.raises(NeuronXAError, match="probably not all of the run"):
+        read_rivals(path)
+    write(path, lines[0][:100])
+    with pytest.raises(NeuronXAError, match="is damaged"):
+        read_rivals(path)
+    write(path, '{"acc": 1}')
+    with pytest.raises(NeuronXAError, match="no `doc_id` in sample 1"):
+        read_samples(path)
+    (other,) = (HISTORIC / "0.4.13").rglob("samples_*.jsonl")
+    with pytest.raises(NeuronXAError, match="not of a NeuronXA task"):
+        read_rivals(other)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"duplicates": "first"}, "'first'"),
+        ({"mixed": "yes"}, "'yes'"),
+        ({"templates": {"mine": "x"}}, "needs one"),
+    ],
+)
+def test_bad_options_are_refused(option, told):
+    with pytest.raises(NeuronXAError, match=told):
+        read_results([HISTORIC / "0.4.13"], **option)
+
+
+# --- published tables -------------------------------------------------------------------------
+
+
+def test_a_published_table_joins_the_frame(tmp_path):
+    path = write(
+        tmp_path / "t.csv",
+        "model,language,benchmark,value,n,fewshot\n"
+        "theirs,de,belebele,0.7,900,0\ntheirs,Klingon,belebele,0.1,900,0\n",
+    )
+    read = read_results([HISTORIC / "0.4.13"], published=[path])
+    row = read.frame[read.frame["model"] == "theirs"].iloc[0]
+    assert (row["language"], row["benchmark"], row["value"]) == ("deu_Latn", "belebele", 0.7)
+    assert (row["n"], row["fewshot"], row["metric"], row["kind"]) == (900, 0, "value", "benchmark")
+    assert read.unmapped["why"].tolist() == ["no known language: Klingon"]
+    assert set(read.runs["harness"]) == {"0.4.13", "published"}
+
+
+def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path):
+    path = tmp_path / "t.csv"
+    text = '\ufeffModel notes,model,language,benchmark,value\r\n"a, b",m,de,xnli,0.5\r\n\r\n'
+    path.write_bytes(text.encode())
+    assert read_results([], published=[path]).frame["value"].tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no row below its header"),
+        ("model,language,benchmark,value\n", "no row below its header"),
+        ("model,language,value\nm,de,0.5\n", "no column `benchmark`"),
+        ("model,language,benchmark,value\nm,de,xnli,0,5\n", "5 cells in line 2"),
+        ("model,language,benchmark,value\nm,de,xnli,high\n", "line 2: value is 'high'"),
+        ("model,language,benchmark,value\nm,de,xnli,nan\n", "no finite number"),
+        ("model,language,benchmark,value\nm,de,,0.5\n", "line 2: benchmark is empty"),
+        ("model,language,benchmark,value,value\nm,de,xnli,1,1\n", "column 'value' twice"),
+        ("model,language,benchmark,value,n\nm,de,xnli,1,1.5\n", "n is '1.5'"),
+        (
+            "model,language,benchmark,value\nm,de,xnli,1\nm,de,xnli,2\n",
+            "acc|value of xnli_de twice",
+        ),
+        ("model,language,benchmark,value\nm,de,xnli,1\nm,deu_Latn,xnli,2\n", "deu_Latn twice"),
+    ],
+)
+def test_bad_tables_are_refused(tmp_path, text, told):
+    with pytest.raises(NeuronXAError, match=told):
+        read_results([], published=[write(tmp_path / "t.csv", text)])
+
+
+def data_folder() -> Path:
+    given = os.environ.get("NEURONXA_TEST_DATA")
+    return Path(given) if given else Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.mark.data
+def test_the_published_scores_of_fourteen_models():
+    path = data_folder() / "published_scores" / "lm_eval_multilingual_0shot.csv"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there; set NEURONXA_TEST_DATA to the data folder")
+    read = read_results([], published=[path])
+    assert len(read.frame) == 700
+    assert len(read.unmapped) == 0
+    languages = read.frame.groupby("benchmark")["language"].nunique().to_dict()
+    assert languages == {"pawsx": 7, "xcopa": 11, "xnli": 15, "xstorycloze": 11, "xwinograd": 6}
+    assert read.frame["model"].nunique() == 14
+    row = read.frame[
+        (read.frame["model"] == "bloom-1b1")
+        & (read.frame["benchmark"] == "pawsx")
+        & (read.frame["language"] == "deu_Latn")
+    ].iloc[0]
+    assert (row["value"], row["fewshot"]) == (0.4695, 0)
+
+
+# --- covariates -------------------------------------------------------------------------------
+
+
+def test_covariates_are_numbers_or_labels(tmp_path):
+    path = write(
+        tmp_path / "c.csv",
+        "language,log_resource,family\nde,9.1,IE\nsw,5.5,Bantu\nzh,,\nxx-unknown,1,2\n",
+    )
+    covariates, unmapped = read_covariates(path)
+    assert covariates["log_resource"] == {"deu_Latn": 9.1, "swh_Latn": 5.5}
+    assert covariates["family"] == {"deu_Latn": "IE", "swh_Latn": "Bantu"}
+    assert unmapped == ["xx-unknown"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("family\nIE\n", "needs a column `language`"),
+        ("language\nde\n", "at least one covariate"),
+        ("language,x\nde,1\ndeu_Latn,2\n", "deu_Latn in line 2 and again in line 3"),
+    ],
+)
+def test_bad_covariates_are_refused(tmp_path, text, told):
+    with pytest.raises(NeuronXAError, match=told):
+        read_covariates(write(tmp_path / "c.csv", text))
+
+
+def test_rivals_are_int64():
+    (path,) = NEURONXA.rglob("samples_*.jsonl")
+    assert all(counts.dtype == np.int64 for counts in read_rivals(path).values())
