@@ -9,12 +9,14 @@ rivals in one place.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from lm_eval.models.huggingface import HFLM
 from tqdm import tqdm
 
@@ -45,8 +47,23 @@ _RECORD = "_neuronxa_block"
 class NeuronXALM(HFLM):  # type: ignore[misc]
     """`HFLM` that also answers `neuron_states`. In all else it is `HFLM`.
 
-    The alias in the harness is `hf-neuronxa`; all model arguments are those of `hf`.
+    The alias in the harness is `hf-neuronxa`; all model arguments are those of `hf`. Under
+    `torchrun` and `accelerate launch` it also works on CPUs and over several machines, where
+    `hf` would see one process, or the same rank twice.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        parallel = processes > 1 and not kwargs.get("tp_plan") and not kwargs.get("parallelize")
+        on_cpu = not torch.accelerator.is_available() or str(kwargs.get("device")) == "cpu"
+        if parallel and on_cpu:
+            os.environ.setdefault("ACCELERATE_USE_CPU", "true")  # read when accelerate starts
+        super().__init__(*args, **kwargs)
+        if parallel and on_cpu and not hasattr(self, "accelerator"):
+            self.accelerator = Accelerator()
+        if parallel and hasattr(self, "accelerator"):
+            self._rank = self.accelerator.process_index
+            self._world_size = self.accelerator.num_processes
 
     def neuron_states(self, requests: Sequence[Any]) -> list[SentenceRivals | None]:
         """Answer the alignment requests of a run; see `neuron_states`."""
@@ -84,6 +101,7 @@ def neuron_states(lm: Any, requests: Sequence[Any]) -> list[SentenceRivals | Non
     Raises:
         NeuronXAError: The architecture is not known, or a score cannot be computed.
     """
+    _check_rank(lm)
     tasks = _exchange(lm, _by_task(requests))
     _warn_if_few(tasks)
     mine = sorted(tasks)[lm.rank :: lm.world_size]
@@ -128,6 +146,15 @@ def _exchange(lm: Any, tasks: dict[str, Pairs]) -> dict[str, Pairs]:
         for name, pairs in part.items():
             merged.setdefault(name, Pairs(pairs.settings, pairs.source)).lines.update(pairs.lines)
     return merged
+
+
+def _check_rank(lm: Any) -> None:
+    if lm.world_size > 1 and torch.distributed.get_rank() != lm.rank:
+        raise NeuronXAError(
+            f"Process {torch.distributed.get_rank()} of {lm.world_size} was given the sentences of "
+            f"rank {lm.rank}, because --model hf counts the processes of each machine anew. Some "
+            "sentences would be scored twice and others never. Use --model hf-neuronxa."
+        )
 
 
 def _gather(lm: Any, value: Any) -> list[Any]:
@@ -281,7 +308,7 @@ def _model_block(lm: Any) -> ModelBlock:
         class_name=type(model).__name__,
         model_type=encoder.layout.model_type,
         dtype=str(model.dtype).removeprefix("torch."),
-        device=str(lm.device),
+        device=torch.device(lm.device).type,
         layers=len(encoder.layout.ffns),
         neurons=encoder.layout.widths,
         hidden_size=int(config.hidden_size),
