@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from commands import BIN, ENVIRONMENT, Command, Finished
+from hub import Hub, serve
+from hub_data import hub_repositories
 from models import byte_tokenizer, tiny_model
 
 
@@ -38,3 +41,10 @@ def command(tmp_path: Path) -> Command:
         return Finished(done.returncode, done.stdout, done.stderr, tmp_path / "out")
 
     return run
+
+
+@pytest.fixture(scope="module")
+def hub(data_dir: Path) -> Iterator[Hub]:
+    """A Hub on the loopback interface with cuts of the real data sets."""
+    with serve(hub_repositories(data_dir)) as hub:
+        yield hub
