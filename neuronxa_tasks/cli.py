@@ -63,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
         help="evaluate a model: `lm_eval run` with our tasks and model; takes all its arguments",
     )
     path = verbs.add_parser("path", help="print the folder of the task configs")
+    path.add_argument(
+        "--checkpoint", action="store_true", help="print the folder of the shipped tiny model"
+    )
     path.set_defaults(action=_path)
 
     fetch = verbs.add_parser(
@@ -95,7 +98,8 @@ def _parser() -> argparse.ArgumentParser:
 def _path(options: argparse.Namespace) -> int:
     from neuronxa_tasks.plugin import task_configs
 
-    print(task_configs())
+    shipped = Path(__file__).resolve().parent / "demo" / "checkpoints" / "llama"
+    print(shipped if options.checkpoint else task_configs())
     return 0
 
 
