@@ -16,8 +16,8 @@ STORIES = (
      "He had no umbrella.", "He planted a tree on the moon.", "He came home wet."),
     ("The seed", "Mia put a seed into a pot.", "She watered it every day.", "It stood in the sun.",
      "After two weeks she looked again.", "A small plant had grown.", "The pot had no colour."),
-    ("The key", "Ben could not find his key.", "He looked in every pocket.", "He looked in his bag.",
-     "Then he looked at the door.", "The door spoke Latin.", "The key was in the lock."),
+    ("The key", "Ben could not find his key.", "He looked in every pocket.",
+     "He looked in his bag.", "Then he looked at the door.", "The door spoke Latin.", "The key was in the lock."),
 )  # fmt: skip
 """English stories for XStoryCloze, whose English is not public: title, four sentences, two ends.
 

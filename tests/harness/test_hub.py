@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import Command
 from hub import Fault, Hub
 
 from neuronxa_tasks.corpora import FLORES_HUB, TATOEBA_HUB, TATOEBA_REVISION
@@ -97,23 +96,3 @@ def test_a_hub_that_fails_is_told_in_a_sentence(
         assert reason in message
         assert "data_dir" in message
     assert "neuronxa fetch flores200" in str(flores["error"])
-
-
-def test_the_command_says_where_to_accept_the_terms(
-    command: Command, checkpoint: Path, hub: Hub, tmp_path: Path
-) -> None:
-    hub.faults[FLORES_HUB] = "gated"
-    try:
-        done = command(
-            "neuronxa", "run", "--model", "hf-neuronxa",
-            "--model_args", f"pretrained={checkpoint}",
-            "--tasks", "neuronxa_flores_fra_Latn", "--output_path", "out", "--device", "cpu",
-            NEURONXA_CACHE=str(tmp_path / "none"), **hub.environment(tmp_path / "cache"),
-        )  # fmt: skip
-    finally:
-        hub.faults.clear()
-    assert done.code == 2
-    assert f"https://huggingface.co/datasets/{FLORES_HUB}" in done.err
-    assert "hf auth login" in done.err
-    assert "Traceback" not in done.err
-    assert not done.folder.exists()
