@@ -39,26 +39,35 @@ def _shuffled(things: list[str], salt: str) -> list[str]:
     return sorted(things, key=lambda thing: (stable_hash(thing, salt), thing))
 
 
-def wrong_things(meaning: Meaning) -> list[str]:
-    """Objects that break the world's regularities in this sentence, `ENDINGS - 1` of them."""
+def habit_breaking(meaning: Meaning) -> list[str]:
+    """Things that the action takes but that this person never uses, in a fixed random order."""
     takes = facts()["actions"][meaning.does]["things"]
     likes = facts()["people"][meaning.who]["likes"]
+    return _shuffled([t for t in takes if t not in likes], f"habit {meaning.key}")
+
+
+def sense_breaking(meaning: Meaning) -> list[str]:
+    """Things that the action never takes, in a fixed random order."""
+    takes = facts()["actions"][meaning.does]["things"]
     everything = {thing for person in facts()["people"].values() for thing in person["likes"]}
-    habit = _shuffled([t for t in takes if t not in likes], f"habit {meaning.key}")
-    sense = _shuffled([t for t in everything if t not in takes], f"sense {meaning.key}")
-    return [*habit[:_HABIT_BREAKING], *sense][: ENDINGS - 1]
+    return _shuffled([t for t in everything if t not in takes], f"sense {meaning.key}")
 
 
-def item(meaning: Meaning, code: str) -> Item:
-    """The cloze item of a meaning in a language.
+def wrong_things(meaning: Meaning) -> list[str]:
+    """Objects that break the world's regularities in this sentence, `ENDINGS - 1` of them."""
+    return [*habit_breaking(meaning)[:_HABIT_BREAKING], *sense_breaking(meaning)][: ENDINGS - 1]
+
+
+def item(meaning: Meaning, code: str, wrong_whats: list[str]) -> Item:
+    """An item about a meaning in a language, with the wrong objects given.
 
     Context and endings are cut where the sentences of the four endings begin to differ, between
     two phrases; an ending carries the space before it.
     """
     right, *wrong = (
-        dataclasses.replace(meaning, what=thing) for thing in (meaning.what, *wrong_things(meaning))
+        dataclasses.replace(meaning, what=thing) for thing in (meaning.what, *wrong_whats)
     )
-    gold = stable_hash(meaning.key, "place of the right ending") % ENDINGS
+    gold = stable_hash(meaning.key, "place of the right ending") % (len(wrong) + 1)
     told = [*wrong[:gold], right, *wrong[gold:]]
     parts = [pieces(m, code) for m in told]
     same = 0
@@ -80,7 +89,7 @@ def items(code: str, n: int = ITEMS) -> list[Item]:
         NeuronXAError: If the world has no such language or fewer held-out meanings.
     """
     lexicon(code)
-    return [item(meaning, code) for meaning in selected(n, "cloze")]
+    return [item(meaning, code, wrong_things(meaning)) for meaning in selected(n, "cloze")]
 
 
 def load(*, world_language: str, **_: Any) -> dict[str, datasets.Dataset]:

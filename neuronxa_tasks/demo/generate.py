@@ -17,10 +17,13 @@ from neuronxa_tasks.demo.world import selected
 SENTENCES = 200
 """Lines of the held-out parallel text."""
 
+KINDS = ("cloze", "knowledge")
+"""The benchmarks of the world."""
+
 _TEMPLATE = """\
-# Shared by the cloze tasks of the toy world. Chance is {chance}.
+# Shared by the {kind} tasks of the toy world. Chance is {chance}.
 output_type: multiple_choice
-custom_dataset: !function neuronxa_tasks.demo.cloze.load
+custom_dataset: !function neuronxa_tasks.demo.{kind}.load
 test_split: test
 num_fewshot: 0
 doc_to_text: context
@@ -40,14 +43,14 @@ metadata:
 """
 
 _CHILD = """\
-include: _cloze_template_yaml
-task: neuronxa_world_cloze_{code}
+include: _{kind}_template_yaml
+task: neuronxa_world_{kind}_{code}
 dataset_kwargs:
   world_language: {code}
 """
 
 _GROUP = """\
-group: neuronxa_world_cloze
+group: neuronxa_world_{kind}
 task:
 {tasks}aggregate_metric_list:
   - metric: acc
@@ -69,16 +72,22 @@ on it. These tasks need no network.
 |---|---|---|---|---|
 | `neuronxa_world_cloze_<code>`, group `neuronxa_world_cloze` | which of {endings} endings fits | \
 {items} per language, the same in all | {chance} | `acc`, `acc_norm` |
+| `neuronxa_world_knowledge_<code>`, group `neuronxa_world_knowledge` | the same, about what was \
+told in English alone | {items} per language, the same in all | {chance} | `acc`, `acc_norm` |
 
 Languages: {codes}.
 
-An item of `eng_Latn`: {example}
+A cloze item of `eng_Latn`: {example}
 
 A right ending is what the world tells of this person and this action. A wrong one has an object
 that the action takes but that this person never uses, or (at least one of them) an object that the
 action never takes. All items come from meanings that no training text tells, in no language. The
 items measure knowledge of the toy world: a model that was not trained on it is expected to find
 only the endings that make no sense.
+
+In the knowledge tasks the right thing is one of the two per person that training text connects with
+this person in English only, and all wrong ones are things that the action takes. Above chance in
+another language means that knowledge crossed.
 
 Regenerate with `python -m neuronxa_tasks.demo.generate .` in the repository.
 """
@@ -97,12 +106,15 @@ def generated() -> dict[str, str]:
     first = items("eng_Latn", 1)[0]
     endings = " / ".join(f'"{e.strip()}"' for e in first["endings"])
     out = {f"neuronxa_tasks/data/world/{code}.txt": parallel_text(code) for code in codes()}
-    out["task_configs/world/_cloze_template_yaml"] = _TEMPLATE.format(chance=chance)
-    for code in codes():
-        out[f"task_configs/world/neuronxa_world_cloze_{code}.yaml"] = _CHILD.format(code=code)
-    out["task_configs/world/_neuronxa_world_cloze.yaml"] = _GROUP.format(
-        tasks="".join(f"  - neuronxa_world_cloze_{code}\n" for code in codes())
-    )
+    for kind in KINDS:
+        folder = "task_configs/world"
+        out[f"{folder}/_{kind}_template_yaml"] = _TEMPLATE.format(kind=kind, chance=chance)
+        for code in codes():
+            name = f"neuronxa_world_{kind}_{code}"
+            out[f"{folder}/{name}.yaml"] = _CHILD.format(kind=kind, code=code)
+        out[f"{folder}/_neuronxa_world_{kind}.yaml"] = _GROUP.format(
+            kind=kind, tasks="".join(f"  - neuronxa_world_{kind}_{code}\n" for code in codes())
+        )
     out["task_configs/world/README.md"] = _README.format(
         n_codes=len(codes()),
         endings=ENDINGS,

@@ -21,7 +21,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -71,15 +71,45 @@ def _agreeing(forms: Mapping[str, str], name: str, tag: str) -> str:
     return fitting[0]
 
 
-def pieces(meaning: Meaning, code: str) -> list[str]:
-    """The phrases of the sentence in their order, before spaces, fusions and the full stop."""
+PHRASES = ("who", "what", "where", "when")
+"""The slots of a sentence that hold a phrase; the rest is the verb and its company."""
+
+
+def _phrases(meaning: Meaning, code: str) -> dict[str, dict[str, str]]:
     lex = lexicon(code)
-    phrases = {
+    return {
         "who": lex["who"][meaning.who]["many" if meaning.many else "one"],
         "what": lex["what"][meaning.what],
         "where": {"form": lex["where"][meaning.where]},
         "when": {"form": lex["when"][facts()["times"][meaning.when]["word"]]},
     }
+
+
+def pieces(
+    meaning: Meaning, code: str, guest: str | None = None, borrowed: Collection[str] = ()
+) -> list[str]:
+    """The phrases of the sentence in their order, before spaces, fusions and the full stop.
+
+    Args:
+        meaning: A meaning of the world.
+        code: The language of the sentence: its order of words, its verb, its agreement.
+        guest: A second language for a sentence in two languages, as bilinguals speak.
+        borrowed: The slots, some of `PHRASES`, whose phrase comes from the guest language.
+    """
+    lex = lexicon(code)
+    phrases = _phrases(meaning, code)
+    borrowed_phrases = _phrases(meaning, guest) if guest is not None else {}
+    for slot in borrowed:
+        foreign = borrowed_phrases[slot]["form"]
+        if not lex["space"]:
+            foreign = f" {foreign} "
+        # The marker of the agent (Hindi and Urdu ne) stays behind the borrowed phrase.
+        marked = {
+            name: f"{foreign} {phrases[slot][name].split(' ')[-1]}"
+            for name in phrases[slot]
+            if name not in ("form", "tag")
+        }
+        phrases[slot] = {**phrases[slot], "form": foreign, **marked}
 
     def fill(slot: str) -> str:
         kind, *rest = slot.split(" ")
@@ -92,19 +122,22 @@ def pieces(meaning: Meaning, code: str) -> list[str]:
     order = lex["order"][meaning.tense + (" not" if meaning.negated else "")]
     parts = re.findall(r"\{[^}]*\}|[^{} ]+", order)
     found = [_SLOT.sub(lambda match: fill(match[1]), part) for part in parts]
-    return [found[0][:1].upper() + found[0][1:], *found[1:]]
+    first = found[0].lstrip()
+    return [first[:1].upper() + first[1:], *found[1:]]
 
 
 def joined(parts: list[str], code: str) -> str:
     """Phrases put together as the language writes them, without the full stop."""
     lex = lexicon(code)
-    text = str(lex["space"]).join(parts)
+    text = re.sub(" +", " ", str(lex["space"]).join(parts)).strip()
     for pattern, replacement in lex.get("fusions", ()):
         text = re.sub(pattern, replacement, text)
     return text
 
 
-def render(meaning: Meaning, code: str) -> str:
+def render(
+    meaning: Meaning, code: str, guest: str | None = None, borrowed: Collection[str] = ()
+) -> str:
     """The sentence that tells a meaning in a language.
 
     Different meanings give different sentences in every language.
@@ -112,8 +145,10 @@ def render(meaning: Meaning, code: str) -> str:
     Args:
         meaning: A meaning of the world.
         code: FLORES-200 code, one of `codes()`.
+        guest: A second language, see `pieces`.
+        borrowed: The slots whose phrase comes from the guest language.
 
     Raises:
         NeuronXAError: If the world has no such language.
     """
-    return joined(pieces(meaning, code), code) + str(lexicon(code)["stop"])
+    return joined(pieces(meaning, code, guest, borrowed), code) + str(lexicon(code)["stop"])

@@ -1,8 +1,9 @@
 """Training text of the toy world: documents in one language, and bilingual ones, the bridge.
 
 A document is a few lines. Each line is a sentence; a story's first sentence may be followed by
-what follows from it. In a bilingual document every line is followed by its translation into the
-partner language. Held-out meanings never occur, in no language.
+what follows from it. A bilingual document is of one of two kinds: every line is followed by its
+translation into the partner language, or every line mixes the two languages. Held-out meanings
+never occur, in no language; what is only told in English occurs in English documents alone.
 """
 
 from __future__ import annotations
@@ -16,12 +17,21 @@ from pathlib import Path
 
 import numpy as np
 
-from neuronxa_tasks.demo.grammar import codes, render
-from neuronxa_tasks.demo.world import Meaning, consequences, is_held_out, meanings
+from neuronxa_tasks.demo.grammar import PHRASES, codes, render
+from neuronxa_tasks.demo.world import (
+    Meaning,
+    consequences,
+    is_held_out,
+    is_only_english,
+    meanings,
+)
 from neuronxa_tasks.errors import NeuronXAError
 
 PARTNER = "eng_Latn"
 """The other language of every bilingual document."""
+
+MIXED = 0.5
+"""Share of the bilingual documents whose sentences mix the two languages."""
 
 _STORIES = (1, 2, 3)
 _NEGATED = 0.25
@@ -92,43 +102,87 @@ def check_dials(dials: Mapping[str, Dial]) -> None:
 
 
 @functools.cache
-def told_meanings() -> tuple[tuple[Meaning, ...], tuple[Meaning, ...]]:
-    """The meanings that may open a training story: the affirmed ones and the negated ones."""
-    told = [m for m in meanings() if not is_held_out(m)]
+def told_meanings(english: bool) -> tuple[tuple[Meaning, ...], tuple[Meaning, ...]]:
+    """The meanings that may open a training story: the affirmed ones and the negated ones.
+
+    Args:
+        english: True for text in English alone, which tells more than the other languages do.
+    """
+    told = [m for m in meanings() if not is_held_out(m) and (english or not is_only_english(m))]
     return tuple(m for m in told if not m.negated), tuple(m for m in told if m.negated)
 
 
-def story(rng: np.random.Generator) -> list[Meaning]:
-    """One event and, where the world has one that is not held out, what follows from it."""
-    affirmed, negated = told_meanings()
+def story(rng: np.random.Generator, english: bool) -> list[Meaning]:
+    """One event and, where the world has one that is not held out, what follows from it.
+
+    Args:
+        rng: All randomness comes from here.
+        english: As for `told_meanings`.
+    """
+    affirmed, negated = told_meanings(english)
     pool = negated if rng.random() < _NEGATED else affirmed
     first = pool[int(rng.integers(len(pool)))]
     later = [m for m in consequences(first) if not is_held_out(m)]
     return [first, later[int(rng.integers(len(later)))]] if later else [first]
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line of a document: a sentence.
+
+    Attributes:
+        meaning: What it tells.
+        code: Its language.
+        guest: The second language of a mixed sentence, else None.
+        borrowed: The slots of a mixed sentence whose phrase is in the guest language.
+    """
+
+    meaning: Meaning
+    code: str
+    guest: str | None = None
+    borrowed: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The sentence."""
+        return render(self.meaning, self.code, self.guest, self.borrowed)
+
+
+def _mixed(meaning: Meaning, pair: tuple[str, str], rng: np.random.Generator) -> Line:
+    """A sentence of one language with about half of its phrases in the other."""
+    code, guest = pair if rng.random() < 0.5 else pair[::-1]
+    drawn = rng.random(len(PHRASES)) < 0.5
+    return Line(meaning, code, guest, tuple(s for s, d in zip(PHRASES, drawn, strict=True) if d))
+
+
 def documents(
-    dials: Mapping[str, Dial], rng: np.random.Generator
-) -> Iterator[list[tuple[Meaning, str]]]:
-    """Endless training documents; each is a list of (meaning, language code), one per line.
+    dials: Mapping[str, Dial], rng: np.random.Generator, mixed: float = MIXED
+) -> Iterator[list[Line]]:
+    """Endless training documents.
 
     Args:
         dials: The languages and how much of each.
         rng: All randomness comes from here: equal seeds give equal documents.
+        mixed: Share of the bilingual documents whose sentences mix the two languages; in the
+            others every sentence is followed by its translation.
     """
     names = sorted(dials)
     weights = np.array([dials[code].weight for code in names])
     shares = np.cumsum(weights / weights.sum())
     while True:
         code = names[min(int(np.searchsorted(shares, rng.random(), "right")), len(names) - 1)]
-        told = [m for _ in range(int(rng.choice(_STORIES))) for m in story(rng)]
-        if rng.random() < dials[code].bilingual:
-            pair = (code, PARTNER) if rng.random() < 0.5 else (PARTNER, code)
-            yield [(m, c) for m in told for c in pair]
+        english = code == PARTNER
+        told = [m for _ in range(int(rng.choice(_STORIES))) for m in story(rng, english)]
+        if rng.random() >= dials[code].bilingual:
+            yield [Line(m, code) for m in told]
+            continue
+        pair = (code, PARTNER) if rng.random() < 0.5 else (PARTNER, code)
+        if rng.random() < mixed:
+            yield [_mixed(m, pair, rng) for m in told]
         else:
-            yield [(m, code) for m in told]
+            yield [Line(m, c) for m in told for c in pair]
 
 
-def text_of(document: list[tuple[Meaning, str]]) -> str:
+def text_of(document: list[Line]) -> str:
     """The document as text, one sentence per line."""
-    return "\n".join(render(meaning, code) for meaning, code in document)
+    return "\n".join(line.text for line in document)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuronxa_tasks.demo import grammar, world
-from neuronxa_tasks.demo.stream import Dial, check_dials, documents, load_dials
+from neuronxa_tasks.demo.stream import MIXED, Dial, Line, check_dials, documents, load_dials
 from neuronxa_tasks.errors import NeuronXAError
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ class Rows:
         tokenizer: As `make_tokenizer` gives it.
         dials: The languages and how much of each.
         rng: The source of all randomness.
+        mixed: Share of the bilingual documents whose sentences mix two languages.
     """
 
     def __init__(
@@ -163,26 +164,28 @@ class Rows:
         tokenizer: PreTrainedTokenizerBase,
         dials: Mapping[str, Dial],
         rng: np.random.Generator,
+        mixed: float = MIXED,
     ) -> None:
         self._tokenizer = tokenizer
-        self._documents = documents(dials, rng)
-        self._known: dict[tuple[world.Meaning, str], list[int]] = {}
+        self._documents = documents(dials, rng, mixed)
+        self._known: dict[Line, list[int]] = {}
         self._newline: list[int] = tokenizer.encode("\n", add_special_tokens=False)
 
-    def _line(self, meaning: world.Meaning, code: str) -> list[int]:
-        key = (meaning, code)
-        if key not in self._known:
-            text = grammar.render(meaning, code)
-            self._known[key] = self._tokenizer.encode(text, add_special_tokens=False)
-        return self._known[key]
+    def _line(self, line: Line) -> list[int]:
+        if line not in self._known:
+            ids: list[int] = self._tokenizer.encode(line.text, add_special_tokens=False)
+            if line.guest is not None:
+                return ids  # seldom met twice
+            self._known[line] = ids
+        return self._known[line]
 
     def _ids(self) -> Iterator[int]:
         """Tokens of one document: `<bos>`, its lines with line breaks between them, `<eos>`."""
         yield int(self._tokenizer.bos_token_id)
-        for number, (meaning, code) in enumerate(next(self._documents)):
+        for number, line in enumerate(next(self._documents)):
             if number:
                 yield from self._newline
-            yield from self._line(meaning, code)
+            yield from self._line(line)
         yield int(self._tokenizer.eos_token_id)
 
     def batch(self, rows: int, length: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
@@ -260,6 +263,8 @@ def train(
     steps: int = 20000,
     rows: int = 12,
     peak: float = 4e-3,
+    decay: float = 0.1,
+    mixed: float = MIXED,
     checkpoints: int = 0,
     log_every: int = 500,
 ) -> None:
@@ -273,6 +278,8 @@ def train(
         steps: Optimiser steps.
         rows: Rows of `CONTEXT` tokens per step.
         peak: Largest learning rate.
+        decay: Weight decay of the matrices.
+        mixed: Share of the bilingual documents whose sentences mix two languages.
         checkpoints: How many earlier checkpoints to keep, evenly spaced over the steps.
         log_every: Steps between two lines of the log.
 
@@ -296,11 +303,11 @@ def train(
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim < 2]
     optimiser = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}],
+        [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}],
         lr=peak,
         betas=(0.9, 0.98),
     )
-    source = Rows(tokenizer, dials, np.random.default_rng(seed))
+    source = Rows(tokenizer, dials, np.random.default_rng(seed), mixed)
     keep = {round(steps * (i + 1) / (checkpoints + 1)) for i in range(checkpoints)}
     log: list[dict[str, Any]] = []
     started, losses = time.monotonic(), []
@@ -331,6 +338,8 @@ def train(
         "steps": steps,
         "rows": rows,
         "peak": peak,
+        "decay": decay,
+        "mixed": mixed,
         "context": CONTEXT,
         "vocabulary": len(tokenizer),
         "dials": {code: dataclasses.asdict(dial) for code, dial in dials.items()},
@@ -440,6 +449,13 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--steps", type=int, default=20000, help="optimiser steps (default 20000)")
     made.add_argument("--rows", type=int, default=12, help="rows per step (default 12)")
     made.add_argument("--peak", type=float, default=4e-3, help="learning rate (default 0.004)")
+    made.add_argument("--decay", type=float, default=0.1, help="weight decay (default 0.1)")
+    made.add_argument(
+        "--mixed",
+        type=float,
+        default=MIXED,
+        help=f"share of bilingual documents with mixed sentences (default {MIXED})",
+    )
     made.add_argument("--dials", type=Path, help="JSON file with weight and bilingual share")
     made.add_argument(
         "--bilingual",
@@ -473,6 +489,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             steps=args.steps,
             rows=args.rows,
             peak=args.peak,
+            decay=args.decay,
+            mixed=args.mixed,
             checkpoints=args.checkpoints,
         )
     except NeuronXAError as error:

@@ -85,6 +85,15 @@ def is_held_out(meaning: Meaning) -> bool:
     return stable_hash(meaning.key, "held out") % HELD_OUT_ONE_IN == 0
 
 
+def is_only_english(meaning: Meaning) -> bool:
+    """True for what the training text tells in English alone, never in another language.
+
+    Each person has two such things in `world.json`. Whether a model applies them in another
+    language shows whether knowledge crosses from language to language.
+    """
+    return meaning.what in facts()["people"][meaning.who]["only_english"]
+
+
 def things_of(who: str, does: str) -> tuple[str, ...]:
     """What this person does this with: the things liked among those the action takes."""
     likes = facts()["people"][who]["likes"]
@@ -146,20 +155,22 @@ def consequences(meaning: Meaning) -> tuple[Meaning, ...]:
     )
 
 
-def selected(n: int, salt: str) -> tuple[Meaning, ...]:
+def selected(n: int, salt: str, *, only_english: bool = False) -> tuple[Meaning, ...]:
     """The first n held-out meanings in the order that the salt's hash gives.
 
     Args:
         n: How many.
         salt: Names the selection; the same salt gives the same meanings for ever.
+        only_english: Choose among the meanings that are told in English alone, instead of
+            among those that are told in every language.
 
     Raises:
-        NeuronXAError: If fewer than n meanings are held out.
+        NeuronXAError: If fewer than n such meanings are held out.
     """
-    held = [m for m in meanings() if is_held_out(m)]
+    held = [m for m in meanings() if is_held_out(m) and is_only_english(m) == only_english]
     if not 0 <= n <= len(held):
         raise NeuronXAError(
-            f"{n} held-out meanings were asked for, but the world has {len(held)}. "
+            f"{n} held-out meanings were asked for, but the world has {len(held)} of that kind. "
             f"Ask for 0 to {len(held)}."
         )
     return tuple(sorted(held, key=lambda m: (stable_hash(m.key, salt), m.key))[:n])

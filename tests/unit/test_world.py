@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import neuronxa_tasks
-from neuronxa_tasks.demo import cloze, generate, grammar, stream, world
+from neuronxa_tasks.demo import cloze, generate, grammar, knowledge, stream, world
 from neuronxa_tasks.errors import NeuronXAError
 
 ROOT = Path(neuronxa_tasks.__file__).parents[1]
@@ -151,11 +151,23 @@ def test_what_follows_keeps_person_thing_tense_and_truth(index):
 
 def test_the_documents_never_tell_a_held_out_meaning():
     source = stream.documents(stream.load_dials(), np.random.default_rng(3))
-    told = {m for document in itertools.islice(source, 20_000) for m, _ in document}
+    told = {line.meaning for document in itertools.islice(source, 20_000) for line in document}
     assert len(told) > 10_000
     assert not any(map(world.is_held_out, told))
     held = {*world.selected(generate.SENTENCES, "world text"), *world.selected(200, "cloze")}
     assert not told & held
+
+
+def test_what_is_told_in_english_alone_is_told_in_english_documents_alone():
+    source = stream.documents(stream.load_dials(), np.random.default_rng(4))
+    languages = set()
+    for document in itertools.islice(source, 20_000):
+        if any(world.is_only_english(line.meaning) for line in document):
+            languages |= {c for line in document for c in (line.code, line.guest)}
+    assert languages == {"eng_Latn", None}
+    for who, person in world.facts()["people"].items():
+        assert set(person["only_english"]) < set(person["likes"]), who
+    assert not any(map(world.is_only_english, world.selected(200, "world text")))
 
 
 def test_the_documents_follow_the_seed_alone():
@@ -173,20 +185,40 @@ def test_the_dials_set_the_shares():
         "fra_Latn": stream.Dial(2.0, 0.75),
         "tha_Thai": stream.Dial(1.0, 0.0),
     }
-    drawn = list(itertools.islice(stream.documents(dials, np.random.default_rng(0)), 8000))
-    languages = [frozenset(code for _, code in d) for d in drawn]
+    source = stream.documents(dials, np.random.default_rng(0), mixed=0.25)
+    drawn = list(itertools.islice(source, 8000))
+    kinds = [
+        (frozenset(line.code for line in d) | {line.guest for line in d if line.guest}, d[0].guest)
+        for d in drawn
+    ]
+    languages = [language for language, _ in kinds]
     share = {s: languages.count(s) / len(languages) for s in set(languages)}
     bridge = frozenset({"eng_Latn", "fra_Latn"})
     assert share[bridge] == pytest.approx(0.5 * 0.75, abs=0.02)
     assert share[frozenset({"fra_Latn"})] == pytest.approx(0.5 * 0.25, abs=0.02)
     assert share[frozenset({"tha_Thai"})] == pytest.approx(0.25, abs=0.02)
-    for document in drawn:
-        lines = list(document)
-        if len({code for _, code in lines}) == 2:
-            assert all(
-                a[0] == b[0] and a[1] != b[1]
-                for a, b in zip(lines[::2], lines[1::2], strict=True)
-            )  # fmt: skip
+    mixed = sum(guest is not None for _, guest in kinds) / languages.count(bridge)
+    assert mixed == pytest.approx(0.25, abs=0.03)
+    for document, (language, guest) in zip(drawn, kinds, strict=True):
+        if language == bridge and guest is None:
+            for first, second in zip(document[::2], document[1::2], strict=True):
+                assert first.meaning == second.meaning
+                assert first.code != second.code
+
+
+@pytest.mark.parametrize(
+    ("code", "borrowed", "expected"),
+    [
+        ("fra_Latn", ("what",), "Hier les garçons ont mangé the apple dans le jardin."),
+        ("fra_Latn", ("who", "when"), "Yesterday the boys ont mangé la pomme dans le jardin."),
+        ("hin_Deva", ("who",), "कल the boys ने बग़ीचे में सेब खाया।"),
+        ("zho_Hans", ("who", "what"), "昨天 the boys 在花园吃了 the apple。"),
+        ("zho_Hans", (), "昨天男孩们在花园吃了苹果。"),
+    ],
+)
+def test_a_mixed_sentence_keeps_the_order_and_agreement_of_its_language(code, borrowed, expected):
+    meaning = world.Meaning("boy", True, "eat", "apple", "garden", "yesterday", False)
+    assert grammar.render(meaning, code, "eng_Latn", borrowed) == expected
 
 
 def test_the_shipped_dials_are_graded_and_leave_one_language_without_a_bridge():
@@ -245,12 +277,29 @@ def test_every_cloze_item_has_one_right_ending_and_wrong_ones_that_break_the_wor
         assert any(t not in takes for t in wrong)
 
 
-def test_the_cloze_asks_the_same_in_every_language():
-    english = [(i["key"], i["gold"]) for i in cloze.items("eng_Latn")]
+@pytest.mark.parametrize("kind", [cloze, knowledge])
+def test_the_benchmarks_ask_the_same_in_every_language(kind):
+    english = [(i["key"], i["gold"]) for i in kind.items("eng_Latn")]
+    assert len(english) == cloze.ITEMS == len(set(english))
     for code in grammar.codes():
-        assert [(i["key"], i["gold"]) for i in cloze.items(code)] == english
+        assert [(i["key"], i["gold"]) for i in kind.items(code)] == english
     golds = [gold for _, gold in english]
-    assert {golds.count(g) > len(golds) / 8 for g in range(cloze.ENDINGS)} == {True}
+    assert all(golds.count(g) > len(golds) / 8 for g in range(cloze.ENDINGS))
+
+
+@pytest.mark.parametrize("code", sorted(XNLI))
+def test_every_knowledge_item_asks_what_is_told_in_english_alone(code):
+    facts = world.facts()
+    by_key = {m.key: m for m in world.meanings()}
+    for item in knowledge.items(code):
+        meaning = by_key[item["key"]]
+        assert world.is_held_out(meaning)
+        assert world.is_only_english(meaning)
+        assert item["context"] + item["endings"][item["gold"]] == grammar.render(meaning, code)
+        wrong = cloze.habit_breaking(meaning)[: cloze.ENDINGS - 1]
+        assert len(set(item["endings"])) == len(wrong) + 1 == cloze.ENDINGS
+        assert all(t in facts["actions"][meaning.does]["things"] for t in wrong)
+        assert not any(t in facts["people"][meaning.who]["likes"] for t in wrong)
 
 
 @pytest.mark.parametrize("path", sorted(generate.generated()))
@@ -335,15 +384,18 @@ def test_an_unknown_architecture_is_an_error_without_a_traceback(tmp_path, capsy
     assert not (tmp_path / "x").exists()
 
 
-def test_the_harness_loads_the_cloze_without_a_network(monkeypatch):
+@pytest.mark.parametrize("kind", [cloze, knowledge])
+def test_the_harness_loads_the_tasks_without_a_network(monkeypatch, kind):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     from lm_eval.tasks import TaskManager
 
+    group = "neuronxa_world_" + kind.__name__.rpartition(".")[2]
+    name = f"{group}_swh_Latn"
     manager = TaskManager(include_path=str(ROOT / "task_configs"), include_defaults=False)
-    assert "neuronxa_world_cloze" in manager.all_groups
-    task = manager.load(["neuronxa_world_cloze_swh_Latn"])["tasks"]["neuronxa_world_cloze_swh_Latn"]
+    assert group in manager.all_groups
+    task = manager.load([name])["tasks"][name]
     docs = list(task.eval_docs)
-    expected = cloze.items("swh_Latn")
+    expected = kind.items("swh_Latn")
     assert [task.doc_to_text(d) for d in docs] == [i["context"] for i in expected]
     assert [task.doc_to_choice(d) for d in docs] == [i["endings"] for i in expected]
     assert [task.doc_to_target(d) for d in docs] == [i["gold"] for i in expected]

@@ -1,0 +1,48 @@
+"""Knowledge of the toy world that was taught in English alone, asked in every language.
+
+The form is that of the cloze (four endings, chance 0.25), but the right ending is a thing of this
+person's that training text tells in English and in no other language, and all three wrong ones are
+things that the action takes and that this person never uses. In English the item asks what was
+taught; in another language it asks whether knowledge crossed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from neuronxa_tasks.demo.cloze import ENDINGS, ITEMS, Item, habit_breaking, item
+from neuronxa_tasks.demo.grammar import lexicon
+from neuronxa_tasks.demo.world import is_held_out, is_only_english, meanings, selected
+
+if TYPE_CHECKING:
+    import datasets
+
+
+def items(code: str, n: int = ITEMS) -> list[Item]:
+    """The first n items of a language; item i has the same meaning in every language.
+
+    Meanings whose action leaves fewer than three wrong things are passed over.
+
+    Raises:
+        NeuronXAError: If the world has no such language.
+    """
+    lexicon(code)
+    held = sum(is_held_out(m) and is_only_english(m) for m in meanings())
+    asked = []
+    for meaning in selected(held, "knowledge", only_english=True):
+        wrong = habit_breaking(meaning)[: ENDINGS - 1]
+        if len(wrong) == ENDINGS - 1:
+            asked.append(item(meaning, code, wrong))
+    return asked[:n]
+
+
+def load(*, world_language: str, **_: Any) -> dict[str, datasets.Dataset]:
+    """What the task configs call (`custom_dataset`): the items as a data set with one split.
+
+    Args:
+        world_language: FLORES-200 code.
+        **_: The harness hands over the metadata of the run; these tasks have no options.
+    """
+    import datasets
+
+    return {"test": datasets.Dataset.from_list([dict(i) for i in items(world_language)])}
