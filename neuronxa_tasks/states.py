@@ -24,10 +24,11 @@ class SentenceVectors:
     """Vectors of n sentences, per layer, on the device that computed them.
 
     Attributes:
-        nas: L tensors [n, F_l] float32 in [0, 1], weighted means of neuron states.
+        nas: L tensors [n, F_l] float32 in [0, 1], weighted means of neuron states. In a mixture of
+            experts, the neurons of all routed experts, then those of the shared ones.
         nav: L tensors [n, F_l] float32, >= 0, weighted means of absolute activations.
-        hidden: L + 1 tensors [n, d] float32, weighted means of hidden states 0..L; the last one
-            after the final norm.
+        hidden: One tensor [n, d] float32 per block and one more, weighted means of hidden states;
+            the last one after the final norm.
         tokens: Tokens per sentence as they were fed, special tokens included.
         truncated: How many sentences were longer than the context and lost their end.
     """
@@ -103,6 +104,8 @@ class Encoder:
             By default the model's `max_position_embeddings`.
         add_special_tokens: Passed to the tokenizer; by default the tokenizer decides, so a BOS
             that it adds is kept with the weight of its position, as MEXA does.
+        routed_nav: In a mixture of experts, multiply NAV by the routing weight of the expert. Off
+            by default, so that NAV is the activation itself, as in a dense model.
 
     Raises:
         NeuronXAError: An unknown option, or an architecture whose neurons are not known.
@@ -118,6 +121,7 @@ class Encoder:
         batch_size: int = 32,
         max_length: int | None = None,
         add_special_tokens: bool | None = None,
+        routed_nav: bool = False,
     ) -> None:
         one_of("tap", tap, TAPS)
         one_of("weights", weights, WEIGHTS)
@@ -127,6 +131,7 @@ class Encoder:
         self.tap: Tap = tap
         self.weights: Weights = weights
         self.batch_size = batch_size
+        self.routed_nav = routed_nav
         self._model = model
         self._tokenizer = tokenizer
         self._special = (
@@ -179,7 +184,8 @@ class Encoder:
         place = {ids: row for row, ids in enumerate(distinct)}
         row_of = [place[ids] for ids in inputs]
         filled: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
-        with torch.inference_mode(), Taps(self.layout, self.tap) as taps:
+        taps = Taps(self.layout, self.tap, routed_nav=self.routed_nav)
+        with torch.inference_mode(), taps:
             for start, stop, pooled in self._batches(taps, distinct):
                 into = [i for i, row in enumerate(row_of) if start <= row < stop]
                 source = [row_of[i] - start for i in into]
@@ -236,8 +242,9 @@ class Encoder:
         """Sentence vectors of one batch, padded on the right."""
         lengths = torch.tensor([len(ids) for ids in batch])
         longest = int(lengths.max())
-        # Padding is masked, so any id will do; a pad token may lie outside the embedding.
-        ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in batch])
+        # Padding is masked, so any id will do. The last token is at home in the embedding, which
+        # a pad token need not be, and makes no activation that overflows.
+        ids = torch.tensor([[*row, *row[-1:] * (longest - len(row))] for row in batch])
         mask = (torch.arange(longest) < lengths.unsqueeze(1)).long()
         device = self._model.device
         taps.begin(token_weights(lengths, longest, self.weights).to(device))

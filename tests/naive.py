@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,22 +20,47 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Array = NDArray[np.float64]
-States = tuple[Tensor, Tensor]
-"""Activations of one FFN for T tokens: gate and inner, each [T, F]."""
+Act = Callable[[Tensor], Tensor]
+
+
+class States(NamedTuple):
+    """One FFN for T tokens.
+
+    Attributes:
+        gate: Activations [T, F].
+        inner: Activations [T, F].
+        margin: Smallest absolute value before an activation, or of a factor, as a share of the
+            largest: how far the nearest neuron is from changing its state.
+    """
+
+    gate: Tensor
+    inner: Tensor
+    margin: float
+
+
+def margin(*values: Tensor) -> float:
+    return min(float(each.abs().min() / each.abs().max()) for each in values)
+
+
+StatesOf = Callable[[Any, Tensor], States]
+"""From a block and the input of its FFN, [T, d], to the activations."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the activations of one FFN follow from its input.
+    """How the activations of the FFNs of a family follow from their input.
 
     Attributes:
-        entry: Path from the block to a module that receives the FFN's input.
-        states: From block and input [T, d] to gate and inner.
+        dense: Path from the block to a module that receives the FFN's input, and the formula.
+        experts: Path to the routed experts, and the formula for one of them:
+            (experts, number, x [d]) -> gate and inner, each [F_expert].
+        shared: As `dense`, for the experts that see every token.
         blocks: Path from the base model to the blocks.
     """
 
-    entry: str
-    states: Callable[[Any, Tensor], States]
+    dense: tuple[str, StatesOf] | None = None
+    experts: tuple[str, Callable[[Any, int, Tensor], States]] | None = None
+    shared: tuple[str, StatesOf] | None = None
     blocks: str = "layers"
 
 
@@ -55,61 +80,200 @@ def relu(x: Tensor) -> Tensor:
     return torch.where(x > 0, x, 0)
 
 
+def relu2(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x**2, 0)
+
+
 def linear(x: Tensor, module: Any) -> Tensor:
     product = x @ module.weight.T
     return product if module.bias is None else product + module.bias
 
 
-def gated(act: Callable[[Tensor], Tensor]) -> Callable[[Any, Tensor], States]:
+def gated(act: Act, at: str = "mlp", scale: float = 1.0) -> tuple[str, StatesOf]:
     def states(block: Any, x: Tensor) -> States:
-        gate = act(linear(x, block.mlp.gate_proj))
-        return gate, gate * linear(x, block.mlp.up_proj)
+        ffn = block.get_submodule(at)
+        before, up = scale * linear(x, ffn.gate_proj), linear(x, ffn.up_proj)
+        gate = act(before)
+        return States(gate, gate * up, margin(before, up))
 
-    return states
+    return f"{at}.up_proj", states
 
 
-def fused(act: Callable[[Tensor], Tensor]) -> Callable[[Any, Tensor], States]:
+def fused(act: Act, path: str = "mlp.gate_up_proj") -> tuple[str, StatesOf]:
     """First half of one matrix is the gate, second half up."""
 
     def states(block: Any, x: Tensor) -> States:
-        both = linear(x, block.mlp.gate_up_proj)
+        both = linear(x, block.get_submodule(path))
         half = both.shape[-1] // 2
         gate = act(both[:, :half])
-        return gate, gate * both[:, half:]
+        return States(gate, gate * both[:, half:], margin(both))
 
-    return states
+    return path, states
 
 
-def plain(path: str, act: Callable[[Tensor], Tensor]) -> Callable[[Any, Tensor], States]:
+def plain(act: Act, path: str = "mlp.up_proj") -> tuple[str, StatesOf]:
     def states(block: Any, x: Tensor) -> States:
-        gate = act(linear(x, block.get_submodule(path)))
-        return gate, gate
+        before = linear(x, block.get_submodule(path))
+        gate = act(before)
+        return States(gate, gate, margin(before))
 
-    return states
-
-
-def gpt2_states(block: Any, x: Tensor) -> States:
-    gate = gelu_tanh(x @ block.mlp.c_fc.weight + block.mlp.c_fc.bias)  # weight is [in, out]
-    return gate, gate
+    return path, states
 
 
-_GATED = Recipe("mlp.up_proj", gated(silu))
-_FUSED = Recipe("mlp.gate_up_proj", fused(silu))
+def conv1d(act: Act, path: str = "mlp.c_fc") -> tuple[str, StatesOf]:
+    """GPT-2 keeps its weight as [in, out]."""
+
+    def states(block: Any, x: Tensor) -> States:
+        module = block.get_submodule(path)
+        before = x @ module.weight + module.bias
+        gate = act(before)
+        return States(gate, gate, margin(before))
+
+    return path, states
+
+
+def xielu(block: Any, x: Tensor) -> States:
+    """arXiv 2411.13010, equation 12, with its learned alphas."""
+    act = block.mlp.act_fn
+    a_p = torch.log1p(torch.exp(act.alpha_p))
+    a_n = 0.5 + torch.log1p(torch.exp(act.alpha_n))
+    x = linear(x, block.mlp.up_proj)
+    negative = a_n * (torch.expm1(torch.clamp(x, max=-1e-6)) - x) + 0.5 * x
+    gate = torch.where(x > 0, a_p * x**2 + 0.5 * x, negative)
+    return States(gate, gate, margin(gate))
+
+
+def silu_expert(experts: Any, number: int, x: Tensor) -> States:
+    both = experts.gate_up_proj[number] @ x
+    half = len(both) // 2
+    gate = silu(both[:half])
+    return States(gate, gate * both[half:], margin(both))
+
+
+def relu2_expert(experts: Any, number: int, x: Tensor) -> States:
+    before = experts.up_proj[number] @ x
+    gate = relu2(before)
+    return States(gate, gate, margin(before))
+
+
+def gpt_oss_expert(experts: Any, number: int, x: Tensor) -> States:
+    """Clamped SwiGLU of gpt-oss: gate and up alternate, alpha 1.702, limit 7."""
+    both = x @ experts.gate_up_proj[number] + experts.gate_up_proj_bias[number]
+    gate, up = both[0::2], both[1::2]
+    gate = torch.minimum(gate, torch.tensor(7.0))
+    swish = gate / (1 + torch.exp(-1.702 * gate))
+    up = torch.clamp(up, -7.0, 7.0) + 1
+    return States(swish, swish * up, margin(gate, up))
+
+
+def moe(shared: str | None = None) -> Recipe:
+    return Recipe(
+        dense=gated(silu),
+        experts=("mlp.experts", silu_expert),
+        shared=None if shared is None else gated(silu, at=shared),
+    )
+
+
+_SILU = Recipe(gated(silu))
+_FUSED = Recipe(fused(silu))
+_GELU_TANH = Recipe(gated(gelu_tanh))
+_RELU2 = Recipe(plain(relu2))
+_FEED_FORWARD = Recipe(gated(silu, at="feed_forward"))
+_GRANITE_SHARED = fused(silu, "shared_mlp.input_linear")
+_GRANITE_EXPERTS = ("block_sparse_moe.experts", silu_expert)
 
 RECIPES: dict[str, Recipe] = {
-    "bloom": Recipe("mlp.dense_h_to_4h", plain("mlp.dense_h_to_4h", gelu_tanh), "h"),
-    "falcon": Recipe("mlp.dense_h_to_4h", plain("mlp.dense_h_to_4h", gelu_erf), "h"),
+    "afmoe": moe("mlp.shared_experts"),
+    "apertus": Recipe(("mlp.up_proj", xielu)),
+    "arcee": _RELU2,
+    "bamba": _FEED_FORWARD,
+    "biogpt": Recipe(plain(gelu_erf, "fc1")),
+    "bloom": Recipe(plain(gelu_tanh, "mlp.dense_h_to_4h"), blocks="h"),
+    "codegen": Recipe(plain(gelu_tanh, "mlp.fc_in"), blocks="h"),
+    "cohere": _SILU,
+    "cohere2": _SILU,
+    "cwm": _SILU,
+    "deepseek_v2": moe("mlp.shared_experts"),
+    "deepseek_v3": moe("mlp.shared_experts"),
+    "diffllama": _SILU,
+    "dots1": moe("mlp.shared_experts"),
+    "ernie4_5": _SILU,
+    "ernie4_5_moe": moe("mlp.shared_experts"),
+    "exaone4": _SILU,
+    "exaone_moe": moe("mlp.shared_experts"),
+    "falcon": Recipe(plain(gelu_erf, "mlp.dense_h_to_4h"), blocks="h"),
+    "falcon_h1": Recipe(gated(silu, at="feed_forward", scale=0.7)),
+    "flex_olmo": moe(),
+    "gemma": _GELU_TANH,
+    "gemma2": _GELU_TANH,
+    "gemma3_text": _GELU_TANH,
     "glm": _FUSED,
     "glm4": _FUSED,
-    "gpt2": Recipe("mlp.c_fc", gpt2_states, "h"),
-    "gpt_neox": Recipe("mlp.dense_h_to_4h", plain("mlp.dense_h_to_4h", gelu_erf)),
-    "llama": _GATED,
-    "mistral": _GATED,
-    "olmo": _GATED,
-    "olmo2": _GATED,
-    "opt": Recipe("fc1", plain("fc1", relu), "decoder.layers"),
-    "qwen2": _GATED,
-    "qwen3": _GATED,
+    "glm4_moe": moe("mlp.shared_experts"),
+    "glm4_moe_lite": moe("mlp.shared_experts"),
+    "glm4v_text": _FUSED,
+    "gpt2": Recipe(conv1d(gelu_tanh), blocks="h"),
+    "gpt_bigcode": Recipe(plain(gelu_tanh, "mlp.c_fc"), blocks="h"),
+    "gpt_neo": Recipe(plain(gelu_tanh, "mlp.c_fc"), blocks="h"),
+    "gpt_neox": Recipe(plain(gelu_erf, "mlp.dense_h_to_4h")),
+    "gpt_neox_japanese": Recipe(plain(gelu_erf, "mlp.dense_h_to_4h")),
+    "gpt_oss": Recipe(experts=("mlp.experts", gpt_oss_expert)),
+    "gptj": Recipe(plain(gelu_tanh, "mlp.fc_in"), blocks="h"),
+    "granite": _SILU,
+    "granite_swa": _SILU,
+    "granitemoe": Recipe(experts=_GRANITE_EXPERTS),
+    "granitemoehybrid": Recipe(experts=_GRANITE_EXPERTS, shared=_GRANITE_SHARED),
+    "granitemoeshared": Recipe(experts=_GRANITE_EXPERTS, shared=_GRANITE_SHARED),
+    "helium": _SILU,
+    "hunyuan_v1_dense": _SILU,
+    "hyperclovax": _SILU,
+    "jais2": _RELU2,
+    "jamba": Recipe(gated(silu, at="feed_forward"), ("feed_forward.experts", silu_expert)),
+    "llama": _SILU,
+    "mellum": moe(),
+    "minicpm3": _SILU,
+    "minimax_m2": moe(),
+    "ministral": _SILU,
+    "ministral3": _SILU,
+    "mistral": _SILU,
+    "mixtral": moe(),
+    "mpt": Recipe(plain(gelu_erf, "ffn.up_proj"), blocks="blocks"),
+    "nanochat": Recipe(plain(relu2, "mlp.fc1")),
+    "nemotron": _RELU2,
+    "nemotron_h": Recipe(
+        plain(relu2, "mixer.up_proj"),
+        ("mixer.experts", relu2_expert),
+        plain(relu2, "mixer.shared_experts.up_proj"),
+    ),
+    "olmo": _SILU,
+    "olmo2": _SILU,
+    "olmo3": _SILU,
+    "olmo_hybrid": _SILU,
+    "olmoe": moe(),
+    "opt": Recipe(plain(relu, "fc1"), blocks="decoder.layers"),
+    "persimmon": Recipe(plain(relu2, "mlp.dense_h_to_4h")),
+    "phi": Recipe(plain(gelu_tanh, "mlp.fc1")),
+    "phi3": _FUSED,
+    "phimoe": moe(),
+    "qwen2": _SILU,
+    "qwen2_5_vl_text": _SILU,
+    "qwen2_moe": moe("mlp.shared_expert"),
+    "qwen2_vl_text": _SILU,
+    "qwen3": _SILU,
+    "qwen3_5_moe_text": moe("mlp.shared_expert"),
+    "qwen3_5_text": _SILU,
+    "qwen3_moe": moe(),
+    "qwen3_next": moe("mlp.shared_expert"),
+    "qwen3_vl_text": _SILU,
+    "recurrent_gemma": Recipe(gated(gelu_tanh, at="mlp_block")),
+    "seed_oss": _SILU,
+    "smollm3": _SILU,
+    "solar_open": moe("mlp.shared_experts"),
+    "stablelm": _SILU,
+    "starcoder2": Recipe(plain(gelu_tanh, "mlp.c_fc")),
+    "vaultgemma": _GELU_TANH,
+    "xglm": Recipe(plain(gelu_erf, "fc1")),
+    "youtu": _SILU,
 }
 
 
@@ -120,32 +284,87 @@ class Sentence:
     gate: list[Array]
     inner: list[Array]
     hidden: list[Array]
+    margin: float
 
 
 def read(model: Any, tokenizer: Any, text: str) -> Sentence:
     """Run one sentence through a model."""
     recipe = RECIPES[model.config.model_type]
     blocks = list(model.base_model.get_submodule(recipe.blocks))
-    inputs: list[Tensor] = []
+    seen: dict[Any, tuple[Any, ...]] = {}
     handles = [
-        block.get_submodule(recipe.entry).register_forward_pre_hook(
-            lambda _, args: inputs.append(args[0].reshape(-1, args[0].shape[-1]))
-        )
+        module.register_forward_pre_hook(lambda module, args: seen.update({module: args}))
         for block in blocks
+        for entry in (recipe.dense, recipe.experts, recipe.shared)
+        if entry is not None and (module := find(block, entry[0])) is not None
     ]
     try:
         with torch.no_grad():
             ids = torch.tensor([tokenizer(text)["input_ids"]])
             hidden = model(input_ids=ids, output_hidden_states=True).hidden_states
-            states = [recipe.states(block, x) for block, x in zip(blocks, inputs, strict=True)]
+            states = [found for block in blocks if (found := ffn(recipe, block, seen)) is not None]
     finally:
         for handle in handles:
             handle.remove()
     return Sentence(
-        gate=[gate.double().numpy() for gate, _ in states],
-        inner=[inner.double().numpy() for _, inner in states],
+        gate=[each.gate.double().numpy() for each in states],
+        inner=[each.inner.double().numpy() for each in states],
         hidden=[each[0].double().numpy() for each in hidden],
+        margin=min(each.margin for each in states),
     )
+
+
+def find(block: Any, path: str) -> Any:
+    try:
+        return block.get_submodule(path)
+    except AttributeError:
+        return None
+
+
+def ffn(recipe: Recipe, block: Any, seen: dict[Any, tuple[Any, ...]]) -> States | None:
+    """Activations of one block, None if it has no FFN."""
+
+    def of(entry: tuple[str, StatesOf]) -> States:
+        x = seen[find(block, entry[0])][0]
+        return entry[1](block, x.reshape(-1, x.shape[-1]))
+
+    if recipe.experts is not None and (experts := find(block, recipe.experts[0])) is not None:
+        of_experts = routed(experts, recipe.experts[1], *seen[experts])
+        if recipe.shared is None or find(block, recipe.shared[0]) is None:
+            return of_experts
+        shared = of(recipe.shared)
+        return States(
+            torch.cat([of_experts.gate, shared.gate], 1),
+            torch.cat([of_experts.inner, shared.inner], 1),
+            min(of_experts.margin, shared.margin),
+        )
+    if recipe.dense is None or find(block, recipe.dense[0]) is None:
+        return None
+    return of(recipe.dense)
+
+
+def routed(experts: Any, formula: Any, x: Tensor, index: Tensor, shares: Tensor) -> States:
+    """All experts' neurons, token by token; 0 where the token did not go.
+
+    What the experts make of these activations must be what the model computed.
+    """
+    down = experts.down_proj
+    transposed = down.shape[1] != x.shape[1]
+    F = down.shape[1] if transposed or down.shape[1] == down.shape[2] else down.shape[2]
+    gates, inners = torch.zeros(2, len(x), len(down), F)
+    made = torch.zeros_like(x)
+    nearest = 1.0
+    for t in range(len(x)):
+        for number, share in zip(index[t].tolist(), shares[t], strict=True):
+            gates[t, number], inner, distance = formula(experts, number, x[t])
+            inners[t, number] = inner
+            nearest = min(nearest, distance)
+            out = inner @ down[number] if transposed else down[number] @ inner
+            if hasattr(experts, "down_proj_bias"):
+                out = out + experts.down_proj_bias[number]
+            made[t] += share * out
+    torch.testing.assert_close(made, experts(x, index, shares), rtol=1e-4, atol=1e-4)
+    return States(gates.flatten(1), inners.flatten(1), nearest)
 
 
 def weights(length: int, kind: str) -> list[int]:

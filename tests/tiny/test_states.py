@@ -10,9 +10,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import TINY, byte_tokenizer, tiny_model
+from models import KINDS, TINY, byte_tokenizer, tiny_model
 from torch import Tensor
 
+from neuronxa_tasks.architectures import FAMILIES
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.states import Encoder, SentenceVectors, profile, token_weights
 
@@ -255,15 +256,17 @@ def test_bos_is_kept_with_the_weight_of_its_position() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("model_type", sorted(TINY))
+@pytest.mark.parametrize("model_type", KINDS)
 def test_half_precision(model_type: str, dtype: torch.dtype) -> None:
     model = tiny_model(model_type)
+    # A router that sends one token elsewhere changes a third of the neurons.
+    at_least = 0.98 if FAMILIES[model_type].routed is None else 0.8
     exact = Encoder(model, TOKENIZER)(ENGLISH)
     vectors = Encoder(model.to(dtype), TOKENIZER)(ENGLISH)
     for one, other in zip(flat(vectors), flat(exact), strict=True):
         assert one.dtype == torch.float32
         similar = torch.nn.functional.cosine_similarity(one, other)
-        assert float(similar.min()) > 0.98
+        assert float(similar.min()) > at_least
     assert profile(vectors, vectors).scores["mexa"] == 1.0
 
 
@@ -283,7 +286,7 @@ def test_profile_of_two_languages() -> None:
     }
 
 
-@pytest.mark.parametrize("model_type", sorted(TINY))
+@pytest.mark.parametrize("model_type", KINDS)
 def test_a_text_aligned_with_itself_is_all_hits(model_type: str) -> None:
     encode = Encoder(model_of(model_type), TOKENIZER)
     assert set(profile(encode(ENGLISH), encode(ENGLISH)).scores.values()) == {1.0}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from models import TINY, byte_tokenizer, tiny_config, tiny_model
+from models import KINDS, TINY, byte_tokenizer, tiny_model
 from torch import nn
 from transformers import T5Config, T5ForConditionalGeneration
 
@@ -28,7 +28,7 @@ def hooks(model: nn.Module) -> int:
     )
 
 
-@pytest.mark.parametrize("model_type", sorted(TINY))
+@pytest.mark.parametrize("model_type", KINDS)
 @pytest.mark.parametrize("tap", ["gate", "inner"])
 def test_hooks_are_gone_after_success(model_type: str, tap: Any) -> None:
     model = tiny_model(model_type)
@@ -74,7 +74,7 @@ def test_a_kernel_that_bypasses_the_modules(tap: Any) -> None:
 
     mlp.forward = fused
     kind = {"gate": "SiLUActivation", "inner": "Linear"}[tap]
-    expected = rf"`{tap}` of layer 2 \(`layers.2`, {kind}\) fired 0 times .* fused kernels"
+    expected = rf"`{tap}` of layer 2 \(`layers.2.mlp`, {kind}\) fired 0 times .* fused kernels"
     with pytest.raises(NeuronXAError, match=expected):
         Encoder(model, TOKENIZER, tap=tap)(TEXT)
 
@@ -113,7 +113,7 @@ def test_a_block_that_is_skipped() -> None:
 def test_a_slice_of_the_neurons() -> None:
     model = tiny_model("llama")
     model.model.layers[3].mlp.act_fn = nn.Sequential(nn.SiLU(), nn.AdaptiveAvgPool1d(12))
-    with pytest.raises(NeuronXAError, match=r"`gate` of layers.3 gave 12 values .* of 48"):
+    with pytest.raises(NeuronXAError, match=r"`gate` of layers.3.mlp gave 12 values .* of 48"):
         Encoder(model, TOKENIZER)(TEXT)
 
 
@@ -160,12 +160,22 @@ def test_a_down_projection_of_unknown_kind_is_named() -> None:
         locate(model)
 
 
+HYBRID = {"nemotron_h": [1, 3]}
+
+
 @pytest.mark.parametrize("model_type", sorted(TINY))
-def test_widths_and_layers(model_type: str) -> None:
-    layout = locate(tiny_model(model_type))
-    assert layout.widths == [128 if model_type == "bloom" else 48] * len(layout.ffns)
-    assert len(layout.ffns) == tiny_config(model_type).num_hidden_layers
+def test_layers(model_type: str) -> None:
+    model = tiny_model(model_type)
+    layout = locate(model)
+    blocks = model.config.num_hidden_layers
+    assert len(layout.blocks) == blocks
+    assert layout.layers == HYBRID.get(model_type, list(range(blocks)))
     assert layout.model_type == model_type
+
+
+def gated(model_type: str) -> bool:
+    family = FAMILIES[model_type]
+    return family.dense is None or family.dense.gated
 
 
 @pytest.mark.parametrize("model_type", sorted(TINY))
@@ -173,8 +183,15 @@ def test_gate_and_inner_differ_where_there_is_a_gate(model_type: str) -> None:
     model = tiny_model(model_type)
     gate, inner = (Encoder(model, TOKENIZER, tap=tap)(TEXT) for tap in ("gate", "inner"))
     for layer, ffn_gate in enumerate(gate.nav):
-        assert torch.equal(ffn_gate, inner.nav[layer]) != FAMILIES[model_type].gated
+        assert torch.equal(ffn_gate, inner.nav[layer]) != gated(model_type)
     assert all(map(torch.equal, gate.hidden, inner.hidden))
+
+
+def test_widths_of_experts() -> None:
+    """Routed experts first, then shared ones; the first block of this family is dense."""
+    dense, routed = locate(tiny_model("deepseek_v3")).ffns
+    assert dense.width == 48
+    assert [part.width for part in routed.neurons] == [6 * 16, 16]
 
 
 def test_a_family_is_a_row_of_plain_data() -> None:
