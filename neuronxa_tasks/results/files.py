@@ -149,10 +149,11 @@ def _samples_beside(path: Path, content: dict[str, Any]) -> dict[str, Path]:
                 found[name["task"]] = other
         return found
     # Harness 0.4.2: `results.json` beside `<model_args>_<task>.jsonl`.
-    arguments = (content.get("config") or {}).get("model_args")
-    if isinstance(arguments, str):
+    config, tasks = content.get("config"), content.get("configs")
+    arguments = config.get("model_args") if isinstance(config, dict) else None
+    if isinstance(arguments, str) and isinstance(tasks, dict):
         stem = re.sub("/|=", "__", arguments)
-        for task in content.get("configs") or {}:
+        for task in tasks:
             other = path.parent / f"{stem}_{task}.jsonl"
             if other.is_file():
                 found[task] = other
@@ -184,18 +185,18 @@ def read_samples(path: str | Path) -> list[dict[str, Any]]:
             # `splitlines` would also cut at the line separators that some sentences hold.
             lines = text.split("\n")
             samples = [json.loads(line) for line in lines if line.strip()]
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise NeuronXAError(
-            f"The samples file {path} is damaged ({error.msg} in sample {len(samples) + 1} or "
+            f"The samples file {path} is damaged ({error} in sample {len(samples) + 1} or "
             "later). It was probably cut off; run the task again with --log_samples."
         ) from error
     for number, sample in enumerate(samples, start=1):
-        if not isinstance(sample, dict) or "doc_id" not in sample:
+        if not isinstance(sample, dict) or type(sample.get("doc_id")) is not int:
             raise NeuronXAError(
                 f"The samples file {path} has no `doc_id` in sample {number}, so it was not "
                 "written by the harness. Give the file that --log_samples wrote."
             )
-    return sorted(samples, key=lambda sample: int(sample["doc_id"]))
+    return sorted(samples, key=lambda sample: sample["doc_id"])
 
 
 def number(value: object) -> float | None:

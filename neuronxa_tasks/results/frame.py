@@ -67,6 +67,7 @@ _TOKENS = {
     "target_tokens": "float64",
     "fertility": "float64",
     "truncated": "int64",
+    "text": "str",
 }
 _RUNS = {
     "source": "str",
@@ -96,7 +97,7 @@ class Results:
         layers: Hits per layer of the alignment tasks; `layer` counts blocks from 1, and hidden
             states have the embeddings as 0.
         tokens: Tokens per sentence of the alignment tasks; `fertility` is their ratio to the
-            pivot's.
+            pivot's, `text` the hash of the sentences.
         runs: One row per file read, with the hash of its bytes and the time it was made (seconds
             since 1970).
         samples: (source, task) to the samples file beside that results file, where there is one.
@@ -182,6 +183,8 @@ def read_results(
                 chosen.append(part | {"benchmark": labels.get(key, part["benchmark"])})
         return chosen
 
+    kept_layers, kept_tokens = of_kept(layers), of_kept(tokens)
+    notes += _check_texts(kept_tokens, mixed)
     runs = [part.run for part in read] + [run for _, _, run in tables]
     used = {(row["source"], row["task"]) for row in rows}
     samples = {
@@ -195,8 +198,8 @@ def read_results(
     return Results(
         frame=_frame(rows, COLUMNS, order),
         unmapped=_frame(unmapped, _UNMAPPED, ["model", "revision", "task", "metric", "source"]),
-        layers=_frame(of_kept(layers), _LAYERS, layer_order),
-        tokens=_frame(of_kept(tokens), _TOKENS, [*order[:2], "benchmark", "language"]),
+        layers=_frame(kept_layers, _LAYERS, layer_order),
+        tokens=_frame(kept_tokens, _TOKENS, [*order[:2], "benchmark", "language"]),
         runs=_frame(runs, _RUNS, ["source"]),
         samples=samples,
         notes=tuple(notes),
@@ -337,6 +340,29 @@ def _apart(rows: list[Row], mixed: str) -> tuple[list[Row], dict[tuple[str, str,
             labels[(row["model"], row["revision"], row["task"], row["source"])] = label
             result.append(row | {"benchmark": label})
     return result, labels
+
+
+def _check_texts(tokens: list[Row], mixed: str) -> list[str]:
+    """Refuses, or notes, alignment scores of one language that come from different sentences."""
+    seen: dict[tuple[str, str], Row] = {}
+    notes: dict[str, None] = {}
+    for row in tokens:
+        if not row["text"]:
+            continue
+        other = seen.setdefault((row["benchmark"], row["language"]), row)
+        if other["text"] == row["text"]:
+            continue
+        told = (
+            f"{other['source']} and {row['source']} scored {row['benchmark']} in "
+            f"{row['language']} on different sentences"
+        )
+        if mixed == "refuse":
+            raise NeuronXAError(
+                f"{told}, so their scores are not comparable. Run both on the same text, or leave "
+                "one out."
+            )
+        notes[f"{told}."] = None
+    return list(notes)
 
 
 def _all_settings(row: Row) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def rows_of(
             "model": model,
             "revision": revision,
             "model_sha": str(config.get("model_sha") or ""),
-            "fingerprint": str((block or {}).get("model", {}).get("fingerprint") or ""),
+            "fingerprint": str(_at(block, "model", "fingerprint") or ""),
             "harness": str(content.get("lm_eval_version") or ""),
             "date": finite(content.get("date")),
             "tasks": 0,
@@ -91,7 +91,10 @@ def rows_of(
         **_dictionary(content, "groups", path),
         **_dictionary(content, "results", path),
     }
-    parents = _dictionary(content, "group_subtasks", path)
+    parents = {
+        group: [str(child) for child in children] if isinstance(children, list) else []
+        for group, children in _dictionary(content, "group_subtasks", path).items()
+    }
     groups = {name for name, children in parents.items() if children} | set(
         _dictionary(content, "groups", path)
     )
@@ -225,7 +228,7 @@ def _place(
     return None
 
 
-def _descendants(group: str, parents: Mapping[str, Any]) -> set[str]:
+def _descendants(group: str, parents: Mapping[str, list[str]]) -> set[str]:
     found: set[str] = set()
     waiting = list(parents.get(group) or [])
     while waiting:
@@ -240,12 +243,13 @@ def _refuse_incomplete(
     content: dict[str, Any],
     entries: Mapping[str, Any],
     groups: set[str],
-    parents: Mapping[str, Any],
+    parents: Mapping[str, list[str]],
     path: str,
 ) -> None:
-    announced = set(content.get("configs") or {}) | set(content.get("n-samples") or {})
+    announced = set(_dictionary(content, "configs", path))
+    announced |= set(_dictionary(content, "n-samples", path))
     for children in parents.values():
-        announced |= set(children or [])
+        announced |= set(children)
     missing = sorted(announced - set(entries) - groups - set(parents))
     if missing:
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
@@ -257,22 +261,22 @@ def _refuse_incomplete(
 
 def _fewshot(content: dict[str, Any], config: dict[str, Any], task: str) -> int | None:
     for found in (
-        (content.get("n-shot") or {}).get(task),
-        ((content.get("configs") or {}).get(task) or {}).get("num_fewshot"),
+        _at(content, "n-shot", task),
+        _at(content, "configs", task, "num_fewshot"),
         config.get("num_fewshot"),
     ):
         value = number(found)
-        if value is not None:
+        if value is not None and math.isfinite(value):
             return int(value)
     return None
 
 
-def _n(content: dict[str, Any], task: str, metrics: Mapping[str, Any]) -> int | None:
+def _n(content: dict[str, Any], task: str, metrics: object) -> int | None:
     """Documents scored; the harness before 0.4.3 does not say."""
-    counted = (content.get("n-samples") or {}).get(task) or {}
-    for found in (counted.get("effective"), metrics.get("sample_len"), metrics.get("samples")):
+    effective = _at(content, "n-samples", task, "effective")
+    for found in (effective, _at(metrics, "sample_len"), _at(metrics, "samples")):
         value = number(found)
-        if value is not None and value >= 1 and value == math.floor(value):
+        if value is not None and 1 <= value < math.inf and value == math.floor(value):
             return int(value)
     return None
 
@@ -290,19 +294,25 @@ def _version(found: object) -> str:
 def _settings(content: dict[str, Any], config: dict[str, Any], task: str) -> dict[str, Any]:
     """What must be equal for two values of a benchmark to be comparable."""
     settings: dict[str, Any] = {}
-    counted = (content.get("n-samples") or {}).get(task) or {}
-    original, effective = number(counted.get("original")), number(counted.get("effective"))
-    if config.get("limit") is not None:
-        settings["limit"] = config["limit"]
+    counted = _at(content, "n-samples", task)
+    original, effective = number(_at(counted, "original")), number(_at(counted, "effective"))
+    limit = number(config.get("limit"))
+    if limit is not None:
+        # The command line writes 100.0 where Python code writes 100.
+        settings["limit"] = int(limit) if limit.is_integer() else limit
     elif original is not None and effective is not None and effective < original:
         settings["limit"] = "a choice of samples"
     if content.get("chat_template"):
-        settings["chat_template"] = str(content.get("chat_template_sha") or "yes")[:12]
+        # Only whether: each model has a template of its own.
+        settings["chat_template"] = True
         if content.get("fewshot_as_multiturn"):
             settings["multiturn"] = True
     if content.get("system_instruction"):
         settings["system_instruction"] = str(content.get("system_instruction_sha") or "yes")[:12]
-    if config.get("gen_kwargs"):
+    if (
+        config.get("gen_kwargs")
+        and _at(content, "configs", task, "output_type") == "generate_until"
+    ):
         settings["gen_kwargs"] = config["gen_kwargs"]
     return settings
 
@@ -343,6 +353,13 @@ def _value(value: object, metric: str, task: str, path: str) -> float | None:
             "Run the task again, or leave the file out."
         )
     return None if math.isnan(found) else found
+
+
+def _at(content: object, *keys: str) -> Any:
+    """What lies under the keys, or None where something on the way is missing or no object."""
+    for key in keys:
+        content = content.get(key) if isinstance(content, dict) else None
+    return content
 
 
 def _dictionary(content: dict[str, Any], key: str, path: str) -> dict[str, Any]:
@@ -393,13 +410,16 @@ def _problem(facts: object) -> str | None:
     for key in ("n", "corpus", "pivot", "target", "tap", "weights", *_REPRESENTATIONS):
         if key not in facts:
             return f"has no `{key}`"
+    for key in ("corpus", "pivot", "target", "tap", "weights"):
+        if not isinstance(facts[key], str):
+            return f"has {facts[key]!r} as its `{key}`"
     n = facts["n"]
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         return f"has n = {n!r}"
     for representation in _REPRESENTATIONS:
         lengths = set()
         for direction in _DIRECTIONS:
-            counts = facts[representation].get(direction)
+            counts = _at(facts, representation, direction)
             if not isinstance(counts, list) or not counts:
                 return f"has no counts in {representation}.{direction}"
             if not all(type(count) is int and 0 <= count <= n for count in counts):
@@ -445,10 +465,11 @@ def _layer_rows(key: Row, facts: dict[str, Any]) -> list[Row]:
 
 
 def _token_rows(key: Row, facts: dict[str, Any]) -> list[Row]:
-    tokens = facts.get("tokens")
-    if not isinstance(tokens, dict) or not {"pivot", "target"} <= set(tokens):
+    pivot = finite(_at(facts, "tokens", "pivot", "total"))
+    target = finite(_at(facts, "tokens", "target", "total"))
+    if math.isnan(pivot) or math.isnan(target):
         return []
-    pivot, target = finite(tokens["pivot"].get("total")), finite(tokens["target"].get("total"))
+    truncated = finite(_at(facts, "tokens", "target", "truncated"))
     return [
         {
             **key,
@@ -457,6 +478,7 @@ def _token_rows(key: Row, facts: dict[str, Any]) -> list[Row]:
             "pivot_tokens": pivot / facts["n"],
             "target_tokens": target / facts["n"],
             "fertility": target / pivot if pivot > 0 else math.nan,
-            "truncated": int(finite(tokens["target"].get("truncated") or 0)),
+            "truncated": int(truncated) if math.isfinite(truncated) else 0,
+            "text": str(_at(facts, "source", "sha256") or ""),
         }
     ]

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results import (
@@ -330,7 +334,7 @@ def test_runs_without_a_date_have_no_latest(tmp_path):
         ({"n-shot": dict.fromkeys([f"xnli_{c}" for c in CODES.values()], 5)}, "fewshot", "5"),
         ({"config": {"model_args": "pretrained=other", "limit": 100}}, "limit", "100"),
         ({"versions": {f"xnli_{c}": 2 for c in CODES.values()}}, "version", "2"),
-        ({"chat_template": "{{x}}", "chat_template_sha": "abc"}, "chat_template", "abc"),
+        ({"chat_template": "{{x}}", "chat_template_sha": "abc"}, "chat_template", "true"),
         ({"system_instruction": "Be brief.", "system_instruction_sha": "d"},
          "system_instruction", "d"),
     ],
@@ -353,6 +357,40 @@ def test_versions_written_as_1_and_as_1_point_0_are_one(tmp_path):
         versions={f"xnli_{code}": "1" for code in CODES.values()},
     )
     assert len(read_results([HISTORIC / "0.4.13", other]).frame) == 10
+
+
+def test_a_limit_written_as_100_and_as_100_point_0_is_one(tmp_path):
+    config = content("0.4.13")["config"]
+    paths = [
+        changed(tmp_path / f"{i}.json", model_name=f"m{i}", config=config | {"limit": limit})
+        for i, limit in enumerate((100, 100.0))
+    ]
+    assert len(read_results(paths).frame) == 10
+
+
+def test_each_model_has_a_chat_template_of_its_own(tmp_path):
+    paths = [
+        changed(tmp_path / f"{i}.json", model_name=f"m{i}", chat_template=f"{i}{{x}}")
+        for i in range(2)
+    ]
+    assert len(read_results(paths).frame) == 10
+
+
+def test_arguments_of_generation_only_matter_where_text_is_generated(tmp_path):
+    config = content("0.4.13")["config"] | {"gen_kwargs": {"temperature": 1}}
+    other = changed(tmp_path / "o.json", model_name="other", config=config)
+    assert len(read_results([HISTORIC / "0.4.13", other]).frame) == 10
+
+
+def test_scores_on_other_sentences_are_refused_or_noted(tmp_path):
+    data = json.loads(results_file(NEURONXA).read_text(encoding="utf-8"))
+    data["model_name"] = "other"
+    data["config"]["neuronxa"]["tasks"]["neuronxa_mini_deu_Latn"]["source"]["sha256"] = "0" * 64
+    other = write(tmp_path / "results_2.json", data)
+    with pytest.raises(NeuronXAError, match="in deu_Latn on different sentences"):
+        read_results([NEURONXA, other])
+    (note,) = read_results([NEURONXA, other], mixed="separate").notes
+    assert "different sentences" in note
 
 
 def test_another_n_or_tap_of_alignment_is_a_mixture(tmp_path):
@@ -438,9 +476,9 @@ def test_the_order_of_the_files_does_not_matter(tmp_path):
 )
 def test_damaged_files_are_refused_by_name(tmp_path, text, told):
     path = write(tmp_path / "results_x.json", text)
-    for given in (path, tmp_path):
+    for where in (path, tmp_path):
         with pytest.raises(NeuronXAError, match=told) as error:
-            read_results([given])
+            read_results([where])
         assert str(path) in str(error.value)
 
 
@@ -572,6 +610,44 @@ def test_samples_that_are_not_all_there_are_refused(tmp_path):
 def test_bad_options_are_refused(option, told):
     with pytest.raises(NeuronXAError, match=told):
         read_results([HISTORIC / "0.4.13"], **option)
+
+
+def _places(value: object, here: tuple = ()) -> list[tuple]:
+    """Paths to everything inside a JSON value."""
+    children = value.items() if isinstance(value, dict) else ()
+    if isinstance(value, list):
+        children = enumerate(value)
+    found = [here] if here else []
+    for key, child in children:
+        found += _places(child, (*here, key))
+    return found
+
+
+JUNK = st.sampled_from(
+    [None, True, 0, -1, 7, 0.5, math.nan, math.inf, "", "x", [], [1], {}, {"x": 1}, [[]], [None]]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_junk_anywhere_in_a_file_is_read_or_refused_in_words(data):
+    """Never another exception than our own, whatever stands in whatever place."""
+    name = data.draw(st.sampled_from(["0.3.0", "0.4.2", "0.4.13", "neuronxa-0.1.0"]))
+    whole = json.loads(results_file(HISTORIC / name).read_text(encoding="utf-8"))
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.sampled_from(_places(whole)))
+        parent = whole
+        for key in place[:-1]:
+            parent = parent[key]
+        parent[place[-1]] = copy.deepcopy(data.draw(JUNK))
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder) / "results_1.json", whole)
+        try:
+            read = read_results([path])
+        except NeuronXAError:
+            return
+    assert read.frame["value"].notna().all()
+    assert (read.frame["language"].str.len() >= 7).all()
 
 
 # --- published tables -------------------------------------------------------------------------
