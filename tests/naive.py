@@ -174,7 +174,8 @@ def moe(shared: str | None = None) -> Recipe:
     )
 
 
-_SILU = Recipe(gated(silu))
+USUAL = Recipe(gated(silu))
+"""LLaMA's FFN, and that of every family without a recipe of its own."""
 _FUSED = Recipe(fused(silu))
 _GELU_TANH = Recipe(gated(gelu_tanh))
 _RELU2 = Recipe(plain(relu2))
@@ -190,16 +191,10 @@ RECIPES: dict[str, Recipe] = {
     "biogpt": Recipe(plain(gelu_erf, "fc1")),
     "bloom": Recipe(plain(gelu_tanh, "mlp.dense_h_to_4h"), blocks="h"),
     "codegen": Recipe(plain(gelu_tanh, "mlp.fc_in"), blocks="h"),
-    "cohere": _SILU,
-    "cohere2": _SILU,
-    "cwm": _SILU,
     "deepseek_v2": moe("mlp.shared_experts"),
     "deepseek_v3": moe("mlp.shared_experts"),
-    "diffllama": _SILU,
     "dots1": moe("mlp.shared_experts"),
-    "ernie4_5": _SILU,
     "ernie4_5_moe": moe("mlp.shared_experts"),
-    "exaone4": _SILU,
     "exaone_moe": moe("mlp.shared_experts"),
     "falcon": Recipe(plain(gelu_erf, "mlp.dense_h_to_4h"), blocks="h"),
     "falcon_h1": Recipe(gated(silu, at="feed_forward", scale=0.7)),
@@ -219,23 +214,13 @@ RECIPES: dict[str, Recipe] = {
     "gpt_neox_japanese": Recipe(plain(gelu_erf, "mlp.dense_h_to_4h")),
     "gpt_oss": Recipe(experts=("mlp.experts", gpt_oss_expert)),
     "gptj": Recipe(plain(gelu_tanh, "mlp.fc_in"), blocks="h"),
-    "granite": _SILU,
-    "granite_swa": _SILU,
     "granitemoe": Recipe(experts=_GRANITE_EXPERTS),
     "granitemoehybrid": Recipe(experts=_GRANITE_EXPERTS, shared=_GRANITE_SHARED),
     "granitemoeshared": Recipe(experts=_GRANITE_EXPERTS, shared=_GRANITE_SHARED),
-    "helium": _SILU,
-    "hunyuan_v1_dense": _SILU,
-    "hyperclovax": _SILU,
     "jais2": _RELU2,
     "jamba": Recipe(gated(silu, at="feed_forward"), ("feed_forward.experts", silu_expert)),
-    "llama": _SILU,
     "mellum": moe(),
-    "minicpm3": _SILU,
     "minimax_m2": moe(),
-    "ministral": _SILU,
-    "ministral3": _SILU,
-    "mistral": _SILU,
     "mixtral": moe(),
     "mpt": Recipe(plain(gelu_erf, "ffn.up_proj"), blocks="blocks"),
     "nanochat": Recipe(plain(relu2, "mlp.fc1")),
@@ -245,35 +230,21 @@ RECIPES: dict[str, Recipe] = {
         ("mixer.experts", relu2_expert),
         plain(relu2, "mixer.shared_experts.up_proj"),
     ),
-    "olmo": _SILU,
-    "olmo2": _SILU,
-    "olmo3": _SILU,
-    "olmo_hybrid": _SILU,
     "olmoe": moe(),
     "opt": Recipe(plain(relu, "fc1"), blocks="decoder.layers"),
     "persimmon": Recipe(plain(relu2, "mlp.dense_h_to_4h")),
     "phi": Recipe(plain(gelu_tanh, "mlp.fc1")),
     "phi3": _FUSED,
     "phimoe": moe(),
-    "qwen2": _SILU,
-    "qwen2_5_vl_text": _SILU,
     "qwen2_moe": moe("mlp.shared_expert"),
-    "qwen2_vl_text": _SILU,
-    "qwen3": _SILU,
     "qwen3_5_moe_text": moe("mlp.shared_expert"),
-    "qwen3_5_text": _SILU,
     "qwen3_moe": moe(),
     "qwen3_next": moe("mlp.shared_expert"),
-    "qwen3_vl_text": _SILU,
     "recurrent_gemma": Recipe(gated(gelu_tanh, at="mlp_block")),
-    "seed_oss": _SILU,
-    "smollm3": _SILU,
     "solar_open": moe("mlp.shared_experts"),
-    "stablelm": _SILU,
     "starcoder2": Recipe(plain(gelu_tanh, "mlp.c_fc")),
     "vaultgemma": _GELU_TANH,
     "xglm": Recipe(plain(gelu_erf, "fc1")),
-    "youtu": _SILU,
 }
 
 
@@ -289,7 +260,7 @@ class Sentence:
 
 def read(model: Any, tokenizer: Any, text: str) -> Sentence:
     """Run one sentence through a model."""
-    recipe = RECIPES[model.config.model_type]
+    recipe = RECIPES.get(model.config.model_type, USUAL)
     blocks = list(model.base_model.get_submodule(recipe.blocks))
     seen: dict[Any, tuple[Any, ...]] = {}
     handles = [

@@ -94,7 +94,8 @@ def same(aligned: Any, layer: int, cosines: Any) -> None:
 
 
 def test_every_family_has_a_golden() -> None:
-    assert sorted(FAMILIES) == sorted(TINY) == sorted(naive.RECIPES)
+    assert sorted(FAMILIES) == sorted(TINY)
+    assert set(naive.RECIPES) < set(TINY)
 
 
 @pytest.mark.parametrize("model_type", sorted(TINY))
