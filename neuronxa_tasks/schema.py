@@ -49,7 +49,11 @@ class TaskBlock(TypedDict):
 
 
 class ModelBlock(TypedDict):
-    """The model as it was loaded."""
+    """The model as it was loaded.
+
+    `layers` counts the blocks, `ffn_layers` are those with a feed-forward network (a hybrid lacks
+    some) and `neurons` is the width of each of these.
+    """
 
     fingerprint: str
     class_name: str
@@ -57,6 +61,7 @@ class ModelBlock(TypedDict):
     dtype: str
     device: str
     layers: int
+    ffn_layers: list[int]
     neurons: list[int]
     hidden_size: int
     max_length: int
