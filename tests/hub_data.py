@@ -17,7 +17,8 @@ STORIES = (
     ("The seed", "Mia put a seed into a pot.", "She watered it every day.", "It stood in the sun.",
      "After two weeks she looked again.", "A small plant had grown.", "The pot had no colour."),
     ("The key", "Ben could not find his key.", "He looked in every pocket.",
-     "He looked in his bag.", "Then he looked at the door.", "The door spoke Latin.", "The key was in the lock."),
+     "He looked in his bag.", "Then he looked at the door.", "The door spoke Latin.",
+     "The key was in the lock."),
 )  # fmt: skip
 """English stories for XStoryCloze, whose English is not public: title, four sentences, two ends.
 
