@@ -17,6 +17,10 @@ _SAMPLES = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\
 _RESULTS_DATE = re.compile(r"_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\.json")
 
 
+Row = dict[str, Any]
+"""One row of a frame, column to value."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunFile:
     """One results file.
@@ -210,3 +214,10 @@ def finite(value: object) -> float:
     """A JSON number as float; NaN for anything else."""
     found = number(value)
     return math.nan if found is None else found
+
+
+def at(content: object, *keys: str) -> Any:
+    """What lies under the keys, or None where something on the way is missing or no object."""
+    for key in keys:
+        content = content.get(key) if isinstance(content, dict) else None
+    return content

@@ -9,23 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.results.files import RunFile, finite, number, read_samples
+from neuronxa_tasks.results.block import (
+    SCORES,
+    alignment_settings,
+    alignment_tasks,
+    check_score,
+    layer_rows,
+    token_rows,
+)
+from neuronxa_tasks.results.files import Row, RunFile, at, finite, number, read_samples
 from neuronxa_tasks.results.task_names import language_of, locate
-
-SCORES = {
-    "nasca": "nas",
-    "nasca_max": "nas",
-    "navca": "nav",
-    "navca_max": "nav",
-    "mexa": "hidden",
-    "mexa_max": "hidden",
-}
-"""Alignment metric -> representation."""
 
 # What stands among the metrics of a task and is none (`bypass`: a run with --predict_only).
 _NO_METRIC = {"alias", "name", "sample_len", "samples", "sample_count", " ", "bypass"}
-
-Row = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -73,7 +69,7 @@ def rows_of(
     names = names or {}
     model, revision = _model(content, config, path, names)
     block = config.get("neuronxa")
-    alignment = _alignment_tasks(block, path)
+    alignment = alignment_tasks(block, path)
     out = RunRows(
         run={
             "source": path,
@@ -81,7 +77,7 @@ def rows_of(
             "model": model,
             "revision": revision,
             "model_sha": str(config.get("model_sha") or ""),
-            "fingerprint": str(_at(block, "model", "fingerprint") or ""),
+            "fingerprint": str(at(block, "model", "fingerprint") or ""),
             "harness": str(content.get("lm_eval_version") or ""),
             "date": finite(content.get("date")),
             "tasks": 0,
@@ -99,7 +95,10 @@ def rows_of(
         _dictionary(content, "groups", path)
     )
     _refuse_incomplete(content, entries, groups, parents, path)
-    places = {task: _place(task, alignment, templates) for task in entries}
+    places = {
+        task: _place(task, {} if task in groups else _metrics(metrics), alignment, templates)
+        for task, metrics in entries.items()
+    }
     # A group that is a language (global_mmlu_sw) stands for its parts.
     parts = {child for name in groups if places.get(name) for child in _descendants(name, parents)}
     for task, metrics in entries.items():
@@ -115,6 +114,7 @@ def rows_of(
             "source": path,
         }
         if place is None:
+            # (The pivot against itself, which has no score, ends here without a row.)
             why = "no known task name with a language"
             out.unmapped += [
                 {**base, "metric": metric, "value": finite(value), "why": why}
@@ -123,9 +123,7 @@ def rows_of(
             continue
         kind, benchmark, language = place
         if not values:
-            # The pivot against itself has no score; anything else should have one.
-            if kind == "benchmark":
-                out.notes.append(f"{path}: the task {task} has no metric and gives no row.")
+            out.notes.append(f"{path}: the task {task} has no metric and gives no row.")
             continue
         if kind == "alignment" and task not in alignment:
             raise NeuronXAError(
@@ -134,14 +132,14 @@ def rows_of(
             )
         facts = alignment[task] if kind == "alignment" else None
         settings = (
-            _alignment_settings(facts) if facts is not None else _settings(content, config, task)
+            alignment_settings(facts) if facts is not None else _settings(content, config, task)
         )
         version = _version(_dictionary(content, "versions", path).get(task))
         if version:
             settings["version"] = version
         n = facts["n"] if facts is not None else _n(content, task, metrics)
         if n is None and task in run.samples:
-            n = len(read_samples(run.samples[task]))
+            n = len({sample["doc_id"] for sample in read_samples(run.samples[task])})
         for metric, (value, stderr) in values.items():
             checked = _value(value, metric, task, path)
             if checked is None:
@@ -153,7 +151,7 @@ def rows_of(
                 out.notes.append(f"{path}: {metric} of {task} is NaN and was left out.")
                 continue
             if facts is not None:
-                _check_score(metric, checked, facts, task, path)
+                check_score(metric, checked, facts, task, path)
             out.rows.append(
                 {
                     **base,
@@ -169,8 +167,8 @@ def rows_of(
             )
         if facts is not None:
             key = {"model": model, "revision": revision, "task": task, "benchmark": benchmark}
-            out.layers += _layer_rows({**key, "language": language}, facts)
-            out.tokens += _token_rows({**key, "language": language}, facts)
+            out.layers += layer_rows({**key, "language": language}, facts)
+            out.tokens += token_rows({**key, "language": language}, facts)
     out.run["tasks"] = len({row["task"] for row in out.rows})
     return out
 
@@ -211,7 +209,10 @@ def _arguments(given: object) -> dict[str, str]:
 
 
 def _place(
-    task: str, alignment: Mapping[str, Any], templates: Mapping[str, str] | None
+    task: str,
+    values: Mapping[str, Any],
+    alignment: Mapping[str, Any],
+    templates: Mapping[str, str] | None,
 ) -> tuple[str, str, str] | None:
     """Kind, benchmark and language of a task."""
     if task in alignment:
@@ -221,10 +222,9 @@ def _place(
     found = locate(task, templates)
     if found is not None:
         return ("benchmark", *found)
-    if task.startswith("neuronxa_"):
-        corpus, _, code = task.removeprefix("neuronxa_").partition("_")
-        language = language_of(code, corpus) if code else None
-        return ("alignment", f"neuronxa_{corpus}", language) if language else None
+    if task.startswith("neuronxa_") and set(values) & set(SCORES):
+        # Scores without their block; the caller refuses them.
+        return ("alignment", task, "")
     return None
 
 
@@ -261,8 +261,8 @@ def _refuse_incomplete(
 
 def _fewshot(content: dict[str, Any], config: dict[str, Any], task: str) -> int | None:
     for found in (
-        _at(content, "n-shot", task),
-        _at(content, "configs", task, "num_fewshot"),
+        at(content, "n-shot", task),
+        at(content, "configs", task, "num_fewshot"),
         config.get("num_fewshot"),
     ):
         value = number(found)
@@ -273,8 +273,8 @@ def _fewshot(content: dict[str, Any], config: dict[str, Any], task: str) -> int 
 
 def _n(content: dict[str, Any], task: str, metrics: object) -> int | None:
     """Documents scored; the harness before 0.4.3 does not say."""
-    effective = _at(content, "n-samples", task, "effective")
-    for found in (effective, _at(metrics, "sample_len"), _at(metrics, "samples")):
+    effective = at(content, "n-samples", task, "effective")
+    for found in (effective, at(metrics, "sample_len"), at(metrics, "samples")):
         value = number(found)
         if value is not None and 1 <= value < math.inf and value == math.floor(value):
             return int(value)
@@ -294,8 +294,8 @@ def _version(found: object) -> str:
 def _settings(content: dict[str, Any], config: dict[str, Any], task: str) -> dict[str, Any]:
     """What must be equal for two values of a benchmark to be comparable."""
     settings: dict[str, Any] = {}
-    counted = _at(content, "n-samples", task)
-    original, effective = number(_at(counted, "original")), number(_at(counted, "effective"))
+    counted = at(content, "n-samples", task)
+    original, effective = number(at(counted, "original")), number(at(counted, "effective"))
     limit = number(config.get("limit"))
     if limit is not None:
         # The command line writes 100.0 where Python code writes 100.
@@ -309,10 +309,7 @@ def _settings(content: dict[str, Any], config: dict[str, Any], task: str) -> dic
             settings["multiturn"] = True
     if content.get("system_instruction"):
         settings["system_instruction"] = str(content.get("system_instruction_sha") or "yes")[:12]
-    if (
-        config.get("gen_kwargs")
-        and _at(content, "configs", task, "output_type") == "generate_until"
-    ):
+    if config.get("gen_kwargs") and at(content, "configs", task, "output_type") == "generate_until":
         settings["gen_kwargs"] = config["gen_kwargs"]
     return settings
 
@@ -355,13 +352,6 @@ def _value(value: object, metric: str, task: str, path: str) -> float | None:
     return None if math.isnan(found) else found
 
 
-def _at(content: object, *keys: str) -> Any:
-    """What lies under the keys, or None where something on the way is missing or no object."""
-    for key in keys:
-        content = content.get(key) if isinstance(content, dict) else None
-    return content
-
-
 def _dictionary(content: dict[str, Any], key: str, path: str) -> dict[str, Any]:
     found = content.get(key)
     if found is None:
@@ -372,113 +362,3 @@ def _dictionary(content: dict[str, Any], key: str, path: str) -> dict[str, Any]:
             "written by the harness. Give the file as the harness wrote it."
         )
     return found
-
-
-# --- the NeuronXA block -----------------------------------------------------------------------
-
-SCHEMA = 1
-_REPRESENTATIONS = ("nas", "nav", "hidden")
-_DIRECTIONS = ("mutual", "forward", "backward")
-
-
-def _alignment_tasks(block: object, path: str) -> dict[str, dict[str, Any]]:
-    """The tasks of the block, checked."""
-    if block is None:
-        return {}
-    if not isinstance(block, dict) or not isinstance(block.get("tasks"), dict):
-        raise NeuronXAError(
-            f"{path} has a damaged NeuronXA block (no `tasks`). Give the file as it was written."
-        )
-    if block.get("schema") != SCHEMA:
-        raise NeuronXAError(
-            f"{path} has a NeuronXA block of schema {block.get('schema')!r}, but this version "
-            f"reads {SCHEMA}. Use the version of neuronxa-tasks that wrote it, or a newer one."
-        )
-    for task, facts in block["tasks"].items():
-        problem = _problem(facts)
-        if problem:
-            raise NeuronXAError(
-                f"{path} has a damaged NeuronXA block: {task} {problem}. "
-                "Give the file as it was written."
-            )
-    return dict(block["tasks"])
-
-
-def _problem(facts: object) -> str | None:
-    if not isinstance(facts, dict):
-        return "is no object"
-    for key in ("n", "corpus", "pivot", "target", "tap", "weights", *_REPRESENTATIONS):
-        if key not in facts:
-            return f"has no `{key}`"
-    for key in ("corpus", "pivot", "target", "tap", "weights"):
-        if not isinstance(facts[key], str):
-            return f"has {facts[key]!r} as its `{key}`"
-    n = facts["n"]
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        return f"has n = {n!r}"
-    for representation in _REPRESENTATIONS:
-        lengths = set()
-        for direction in _DIRECTIONS:
-            counts = _at(facts, representation, direction)
-            if not isinstance(counts, list) or not counts:
-                return f"has no counts in {representation}.{direction}"
-            if not all(type(count) is int and 0 <= count <= n for count in counts):
-                return f"has a count in {representation}.{direction} that is not in 0..{n}"
-            lengths.add(len(counts))
-        if len(lengths) > 1:
-            return f"has different numbers of layers in {representation}"
-    return None
-
-
-def _alignment_settings(facts: dict[str, Any]) -> dict[str, Any]:
-    return {key: facts[key] for key in ("n", "pivot", "tap", "weights")}
-
-
-def _check_score(metric: str, value: float, facts: dict[str, Any], task: str, path: str) -> None:
-    """The scores must follow from the counts beside them."""
-    if metric not in SCORES:
-        return
-    rates = [count / facts["n"] for count in facts[SCORES[metric]]["mutual"]]
-    expected = max(rates) if metric.endswith("_max") else math.fsum(rates) / len(rates)
-    if abs(expected - value) > 1e-6:
-        raise NeuronXAError(
-            f"{path}: {metric} of {task} is {value:.6g}, but its hit counts give {expected:.6g}, "
-            "so one of the two was changed. Give the file as it was written."
-        )
-
-
-def _layer_rows(key: Row, facts: dict[str, Any]) -> list[Row]:
-    return [
-        {
-            **key,
-            "representation": representation,
-            "direction": direction,
-            # Layer l is the block with number l, from 1; hidden states have the embeddings as 0.
-            "layer": position if representation == "hidden" else position + 1,
-            "hits": count,
-            "n": facts["n"],
-        }
-        for representation in _REPRESENTATIONS
-        for direction in _DIRECTIONS
-        for position, count in enumerate(facts[representation][direction])
-    ]
-
-
-def _token_rows(key: Row, facts: dict[str, Any]) -> list[Row]:
-    pivot = finite(_at(facts, "tokens", "pivot", "total"))
-    target = finite(_at(facts, "tokens", "target", "total"))
-    if math.isnan(pivot) or math.isnan(target):
-        return []
-    truncated = finite(_at(facts, "tokens", "target", "truncated"))
-    return [
-        {
-            **key,
-            "n": facts["n"],
-            "pivot": facts["pivot"],
-            "pivot_tokens": pivot / facts["n"],
-            "target_tokens": target / facts["n"],
-            "fertility": target / pivot if pivot > 0 else math.nan,
-            "truncated": int(truncated) if math.isfinite(truncated) else 0,
-            "text": str(_at(facts, "source", "sha256") or ""),
-        }
-    ]

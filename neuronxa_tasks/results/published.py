@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.results.harness import Row
+from neuronxa_tasks.results.files import Row
 from neuronxa_tasks.results.task_names import benchmark_name, language_of
 
 _NAMES = {

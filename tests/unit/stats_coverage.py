@@ -15,15 +15,18 @@ import math
 
 import numpy as np
 
-from neuronxa_tasks.stats import average_over_models, correlation
+from neuronxa_tasks.stats import BootstrapInterval, Interval, average_over_models, correlation
 
 
-def inside(interval: object, truth: float) -> bool:
-    return interval.low <= truth <= interval.high  # type: ignore[attr-defined,no-any-return]
+def inside(interval: Interval | BootstrapInterval, truth: float) -> float:
+    """1 or 0; NaN where there is no interval."""
+    if math.isnan(interval.low):
+        return math.nan
+    return float(interval.low <= truth <= interval.high)
 
 
 def single(n: int, rho: float, repeats: int, rng: np.random.Generator) -> list[float]:
-    hits = np.zeros(3)
+    hits = []
     # Spearman's rho of a bivariate normal with correlation rho.
     rank_rho = 6 / math.pi * math.asin(rho / 2)
     for _ in range(repeats):
@@ -31,26 +34,28 @@ def single(n: int, rho: float, repeats: int, rng: np.random.Generator) -> list[f
         y = rho * x + math.sqrt(1 - rho**2) * e
         pearson = correlation(x, y, rng=rng, n_resamples=999, n_permutations=1)
         spearman = correlation(x, y, rng=rng, kind="spearman", n_resamples=1, n_permutations=1)
-        hits += [
-            inside(pearson.interval, rho),
-            inside(pearson.bootstrap, rho),
-            inside(spearman.interval, rank_rho),
-        ]
-    return [float(hit) / repeats for hit in hits]
+        hits.append(
+            [
+                inside(pearson.interval, rho),
+                inside(pearson.bootstrap, rho),
+                inside(spearman.interval, rank_rho),
+            ]
+        )
+    return np.nanmean(hits, axis=0).tolist()
 
 
 def several(n: int, models: int, repeats: int, rng: np.random.Generator) -> list[float]:
     """Models that share x and most of y: rho is the same in all, and so is the luck."""
     rho, shared = 0.8, 0.9
-    hits = np.zeros(2)
+    hits = []
     for _ in range(repeats):
         x, common = rng.normal(size=(2, n))
         own = rng.normal(size=(models, n))
         noise = math.sqrt(shared) * common + math.sqrt(1 - shared) * own
         y = rho * x + math.sqrt(1 - rho**2) * noise
         result = average_over_models([x] * models, y, rng=rng, n_resamples=399)
-        hits += [inside(result.average.interval, rho), inside(result.bootstrap, rho)]
-    return [float(hit) / repeats for hit in hits]
+        hits.append([inside(result.average.interval, rho), inside(result.bootstrap, rho)])
+    return np.nanmean(hits, axis=0).tolist()
 
 
 def main() -> None:

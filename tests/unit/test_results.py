@@ -208,6 +208,8 @@ def alignment_only(folder: Path, to: Path) -> Path:
         ("truthfulqa_de_mc1", ("m_truthfulqa_mc1", "deu_Latn")),
         ("global_mmlu_full_yo", ("global_mmlu_full", "yor_Latn")),
         ("neuronxa_bmlama53_fr", ("bmlama53", "fra_Latn")),
+        ("neuronxa_world_cloze_arb_Arab", ("world_cloze", "arb_Arab")),
+        ("neuronxa_world_knowledge_tha_Thai", ("world_knowledge", "tha_Thai")),
         # English tasks and variants whose names only look like it.
         ("arc_easy", None),
         ("arc_challenge", None),
@@ -273,6 +275,17 @@ def test_a_group_that_is_a_language_stands_for_its_parts(tmp_path):
     read = read_results([write(tmp_path / "results.json", data)])
     assert read.frame["value"].tolist() == [0.4]
     assert len(read.unmapped) == 0
+
+
+def test_the_mean_of_a_group_of_languages_is_no_language(tmp_path):
+    data = json.loads(results_file(NEURONXA).read_text(encoding="utf-8"))
+    data["results"]["neuronxa_mini"] = {"nasca,none": 0.01, "alias": "neuronxa_mini"}
+    tasks = [name for name in data["results"] if name.startswith("neuronxa_mini_")]
+    data["group_subtasks"] = {"neuronxa_mini": tasks}
+    grouped = read_results([write(tmp_path / "results_1.json", data)])
+    plain = read_results([NEURONXA])
+    assert len(grouped.frame) == len(plain.frame)
+    assert len(grouped.unmapped) == 0
 
 
 def test_another_filter_stays_part_of_the_metric(tmp_path):
