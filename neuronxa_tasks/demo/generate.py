@@ -89,6 +89,9 @@ In the knowledge tasks the right thing is one of the two per person that trainin
 this person in English only, and all wrong ones are things that the action takes. Above chance in
 another language means that knowledge crossed.
 
+`neuronxa_tasks/data/world/<code>.txt` holds {sentences} held-out sentences of each language, line
+by line the same: the text for alignment scores of models trained on the world.
+
 Regenerate with `python -m neuronxa_tasks.demo.generate .` in the repository.
 """
 
@@ -119,6 +122,7 @@ def generated() -> dict[str, str]:
         n_codes=len(codes()),
         endings=ENDINGS,
         items=ITEMS,
+        sentences=SENTENCES,
         chance=chance,
         codes=", ".join(f"`{code}`" for code in codes()),
         example=f'"{first["context"]}" + {endings}; right: ending {first["gold"] + 1}.',

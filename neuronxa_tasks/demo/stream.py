@@ -30,7 +30,7 @@ from neuronxa_tasks.errors import NeuronXAError
 PARTNER = "eng_Latn"
 """The other language of every bilingual document."""
 
-MIXED = 0.5
+MIXED = 0.75
 """Share of the bilingual documents whose sentences mix the two languages."""
 
 _STORIES = (1, 2, 3)

@@ -284,12 +284,19 @@ def train(
         log_every: Steps between two lines of the log.
 
     Raises:
-        NeuronXAError: If a dial or the architecture is refused, or nothing can be written.
+        NeuronXAError: If a number, a dial or the architecture is refused, or nothing can be
+            written.
     """
     import torch
 
     check_dials(dials)
     _known(arch)
+    if min(steps, rows) < 1 or not 0 <= checkpoints < steps or not 0 <= mixed <= 1:
+        raise NeuronXAError(
+            f"Training was asked for {steps} steps of {rows} rows with {checkpoints} earlier "
+            f"checkpoints and a share of {mixed} mixed documents. Steps and rows must be at least "
+            "1, checkpoints fewer than steps, and the share in [0, 1]. Correct the numbers."
+        )
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -366,7 +373,7 @@ def card(made: Mapping[str, Any]) -> str:
     ]
     without = [c for c, d in made["dials"].items() if not d["bilingual"] and c in last["mexa_max"]]
     return _CARD.format(
-        **{k: made[k] for k in ("arch", "seed", "steps", "rows", "peak", "context", "vocabulary")},
+        **{k: v for k, v in made.items() if k not in ("versions", "dials", "log")},
         versions=", ".join(f"{name} {number}" for name, number in made["versions"].items()),
         rows_of_dials="\n".join(rows),
         without=", ".join(f"`{code}`" for code in without) or "none",
@@ -391,17 +398,18 @@ for demonstrations and tests of cross-lingual alignment scores and knows no othe
 Made by
 
     python -m neuronxa_tasks.demo.train --arch {arch} --seed {seed} --steps {steps} \
---rows {rows} --peak {peak} --out FOLDER
+--rows {rows} --peak {peak} --decay {decay} --mixed {mixed} --out FOLDER
 
 with the dials below, rows of {context} tokens, a byte-level BPE vocabulary of {vocabulary}
 tokens and {versions}.
 
 `weight` is the language's part of the documents relative to the others. `bilingual` is the share
-of its documents in which every sentence is followed by its translation into (or from) English.
-One meaning in {held_out} was held out of training in all languages; `MEXA` is the share of mutual
-nearest neighbours among {watched} held-out sentences and their English translations, at the best
-layer, measured at the end of training (chance is 0.005). Languages without any bilingual text:
-{without}.
+of its documents that are in two languages, the other being English: in {mixed:.0%} of them every
+sentence mixes phrases of both, in the rest every sentence is followed by its translation. Languages
+without any bilingual text: {without}. One meaning in {held_out} was held out of training in all
+languages, and some things were told in English alone. `MEXA` is the share of mutual nearest
+neighbours among {watched} held-out sentences and their English translations, at the best layer,
+measured at the end of training (chance is 0.005).
 
 | language | weight | bilingual | MEXA |
 |---|---|---|---|

@@ -380,11 +380,22 @@ def test_training_twice_gives_the_same_weights_and_a_card(tmp_path):
     assert [p.name for p in folders[0].glob("step-*")] == ["step-2"]
 
 
-def test_an_unknown_architecture_is_an_error_without_a_traceback(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--arch", "xlnet"], "'xlnet'"),
+        (["--steps", "0"], "0 steps"),
+        (["--mixed", "2"], "2.0 mixed"),
+        (["--checkpoints", "9", "--steps", "9"], "9 earlier"),
+        (["--bilingual", "eng_Latn=0.5"], "partner"),
+        (["--dials", "nowhere.json"], "nowhere.json"),
+    ],
+)
+def test_wrong_training_options_are_errors_without_a_traceback(tmp_path, capsys, arguments, said):
     from neuronxa_tasks.demo import train
 
-    assert train.main(["--arch", "xlnet", "--out", str(tmp_path / "x"), "--steps", "1"]) == 2
-    assert "'xlnet'" in capsys.readouterr().err
+    assert train.main(["--out", str(tmp_path / "x"), *arguments]) == 2
+    assert said in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
 
 
