@@ -138,6 +138,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "helium": _GATED,
         "hunyuan_v1_dense": _GATED,
         "hyperclovax": _GATED,
+        "internlm3": _GATED,
         "jais2": _PLAIN,
         "jamba": Family(dense=_FEED_FORWARD, routed=Routed("feed_forward.experts")),
         "llama": _GATED,

@@ -139,6 +139,7 @@ TINY: dict[str, dict[str, Any]] = {
     "helium": {},
     "hunyuan_v1_dense": {},
     "hyperclovax": {},
+    "internlm3": {},
     "jais2": {},
     "jamba": _MOE | _MAMBA | {"attn_layer_period": 2, "attn_layer_offset": 1},
     "llama": {"num_hidden_layers": 4},
