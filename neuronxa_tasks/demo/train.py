@@ -51,6 +51,10 @@ _COMMON: dict[str, Any] = {
 
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "llama": {"model_type": "llama", **_COMMON},
+    "qwen3": {"model_type": "qwen3", **_COMMON, "head_dim": 24},
+    "mistral": {"model_type": "mistral", **_COMMON, "head_dim": 24, "sliding_window": None},
+    "glm4": {"model_type": "glm4", **_COMMON, "head_dim": 24},
+    "olmo2": {"model_type": "olmo2", **_COMMON},
 }
 """What can be trained: name -> arguments of `transformers.AutoConfig.for_model`."""
 

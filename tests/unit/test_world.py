@@ -345,6 +345,23 @@ def test_the_tokenizer_gives_back_any_text(tokenizer, text):
 
 
 @pytest.mark.tiny
+@pytest.mark.parametrize("arch", ["llama", "qwen3", "mistral", "glm4", "olmo2"])
+def test_every_architecture_of_the_table_is_built_at_the_same_size(tokenizer, arch):
+    import torch
+
+    from neuronxa_tasks.demo import train
+
+    models = [train.make_model(arch, tokenizer, seed) for seed in (1, 1, 2)]
+    assert models[0].config.model_type == arch
+    assert 0.9e6 < sum(p.numel() for p in models[0].parameters()) < 1.1e6
+    first, again, other = (m.get_input_embeddings().weight for m in models)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    ids = torch.tensor([tokenizer("Then Sara ate the fish.")["input_ids"]])
+    assert models[0](input_ids=ids, labels=ids).loss.isfinite()
+
+
+@pytest.mark.tiny
 def test_the_training_rows_are_whole_documents_cut_at_the_length(tokenizer):
     from neuronxa_tasks.demo import train
 
@@ -397,6 +414,49 @@ def test_wrong_training_options_are_errors_without_a_traceback(tmp_path, capsys,
     assert train.main(["--out", str(tmp_path / "x"), *arguments]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+CHECKPOINTS = sorted(p.parent for p in (ROOT / "neuronxa_tasks").rglob("model.safetensors"))
+
+
+def test_a_llama_is_shipped_and_the_checkpoints_are_small():
+    assert [c.name for c in CHECKPOINTS if c.name == "llama"] == ["llama"]
+    sizes = {c.name: sum(f.stat().st_size for f in c.iterdir() if f.is_file()) for c in CHECKPOINTS}
+    assert all(size <= 2_500_000 for size in sizes.values()), sizes
+    assert sum(sizes.values()) <= 20_000_000
+
+
+@pytest.mark.tiny
+@pytest.mark.parametrize("folder", CHECKPOINTS, ids=lambda folder: folder.name)
+def test_a_shipped_checkpoint_knows_the_world(monkeypatch, tokenizer, folder):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    shipped = AutoTokenizer.from_pretrained(folder)
+    assert 0.7e6 < sum(p.numel() for p in model.parameters()) < 1.3e6
+    # A lexicon that changed after training would make the checkpoint a stranger to its world.
+    assert shipped.get_vocab() == tokenizer.get_vocab()
+    assert shipped("Then")["input_ids"][0] == shipped.bos_token_id
+
+    def loss(context: str, ending: str) -> float:
+        before = len(shipped(context)["input_ids"])
+        ids = torch.tensor([shipped(context + ending)["input_ids"]])
+        with torch.no_grad():
+            logits = model(ids).logits[0].log_softmax(-1)
+        return -float(logits[:-1].gather(1, ids[0, 1:, None])[before - 1 :].sum())
+
+    right = [
+        min(range(cloze.ENDINGS), key=lambda e: loss(item["context"], item["endings"][e]))
+        == item["gold"]
+        for item in cloze.items("eng_Latn", 40)
+    ]
+    assert sum(right) >= 30
+    made = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert f"--arch {made['arch']} --seed {made['seed']}" in card
+    assert all(f"`{code}`" in card for code in grammar.codes())
 
 
 @pytest.mark.parametrize("kind", [cloze, knowledge])
