@@ -116,6 +116,12 @@ class Alignment:
         return self.mutual / self.n
 
     @property
+    def shares(self) -> Rates:
+        """[n] float64 in [0, 1], the share of layers in which each pair is a mutual hit."""
+        shares: Rates = (self.rivals[2] == 0).mean(axis=0)
+        return shares
+
+    @property
     def mean(self) -> float:
         """Mean of `rates` over the layers."""
         return float(self.rates.mean())

@@ -21,6 +21,7 @@ from lm_eval.models.huggingface import HFLM
 from tqdm import tqdm
 
 from neuronxa_tasks.alignment import Alignment
+from neuronxa_tasks.beside import Beside, add_text_baselines
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.fingerprint import fingerprint
 from neuronxa_tasks.schema import (
@@ -198,8 +199,8 @@ def _score(lm: Any, tasks: dict[str, Pairs]) -> Any:
             key = _encoder_key(pairs)
             if key not in encoders:
                 encoders[key] = _encoder(lm, *key)
-            result, block = _align(pairs, encoders[key], held)
-            yield name, dict(zip(sorted(pairs.lines), _samples(result), strict=True)), block
+            samples, block = _align(pairs, encoders[key], held)
+            yield name, dict(zip(sorted(pairs.lines), samples, strict=True)), block
 
 
 @dataclass
@@ -210,7 +211,7 @@ class _Held:
     vectors: SentenceVectors | None = None
 
 
-def _align(pairs: Pairs, encode: Encoder, held: _Held) -> tuple[Profile, TaskBlock]:
+def _align(pairs: Pairs, encode: Encoder, held: _Held) -> tuple[list[SentenceRivals], TaskBlock]:
     """Score one language; its vectors are gone when this returns."""
     key = (encode.tap, encode.weights, pairs.column(0))
     if held.vectors is None or held.key != key:
@@ -218,7 +219,10 @@ def _align(pairs: Pairs, encode: Encoder, held: _Held) -> tuple[Profile, TaskBlo
         held.key, held.vectors = key, encode(pairs.column(0))
     target = encode(pairs.column(1))
     result = profile(held.vectors, target)
-    return result, _task_block(pairs, held.vectors, target, result)
+    beside = Beside()
+    add_text_baselines(beside, pairs.column(0), pairs.column(1), encode.tokenizer)
+    block = _task_block(pairs, held.vectors, target, result)
+    return _samples(result, beside), {**block, **beside.block}
 
 
 def _encoder_key(pairs: Pairs) -> tuple[str, str]:
@@ -240,7 +244,7 @@ def _encoder(lm: Any, tap: Any, weights: Any) -> Encoder:
     )
 
 
-def _samples(result: Profile) -> list[SentenceRivals]:
+def _samples(result: Profile, beside: Beside) -> list[SentenceRivals]:
     """Per sentence and representation the rivals of each layer, as plain integers."""
     nas, nav, hidden = (
         [
@@ -250,7 +254,7 @@ def _samples(result: Profile) -> list[SentenceRivals]:
         for each in (result.nas, result.nav, result.hidden)
     )
     return [
-        SentenceRivals(nas=nas[line], nav=nav[line], hidden=hidden[line])
+        SentenceRivals(nas[line], nav[line], hidden[line], beside.of_line(line))
         for line in range(result.n)
     ]
 

@@ -6,7 +6,7 @@ lists are integer hit counts per layer, and a score is the mean or the maximum o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
 SCHEMA = 1
@@ -21,6 +21,14 @@ class HitsBlock(TypedDict):
     backward: list[int]
 
 
+class TextHitsBlock(TypedDict):
+    """Hits of a baseline that has no layers, 0..n."""
+
+    mutual: int
+    forward: int
+    backward: int
+
+
 class TokensBlock(TypedDict):
     """Tokens of the n sentences of one language, special tokens included."""
 
@@ -28,7 +36,14 @@ class TokensBlock(TypedDict):
     truncated: int
 
 
-class TaskBlock(TypedDict):
+class BesideBlock(TypedDict, total=False):
+    """What stands beside the scores of one language pair. Absent in files of older versions."""
+
+    surface: TextHitsBlock
+    token_overlap: TextHitsBlock
+
+
+class TaskBlock(BesideBlock):
     """One language pair.
 
     `forward` is from pivot to target. `source` says where the text came from and has the sha256 of
@@ -103,6 +118,8 @@ class SentenceRivals:
     nas: RivalsBlock
     nav: RivalsBlock
     hidden: RivalsBlock
+    beside: dict[str, float] = field(default_factory=dict)
+    """Further metrics of the sentence by name, such as `surface`: 1.0 where it is a hit."""
 
     def __str__(self) -> str:
         return "rivals per layer: see nasca_max, navca_max, mexa_max"

@@ -133,7 +133,7 @@ class Encoder:
         self.batch_size = batch_size
         self.routed_nav = routed_nav
         self._model = model
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._special = (
             {} if add_special_tokens is None else {"add_special_tokens": add_special_tokens}
         )
@@ -206,7 +206,7 @@ class Encoder:
         return SentenceVectors(nas, nav, hidden, lengths, truncated)
 
     def _tokenize(self, sentence: str) -> tuple[int, ...]:
-        ids = tuple(self._tokenizer(sentence, **self._special)["input_ids"])
+        ids = tuple(self.tokenizer(sentence, **self._special)["input_ids"])
         if not ids:
             raise NeuronXAError(
                 f"The tokenizer made no token of the sentence {sentence!r}, so it has no vector. "

@@ -40,12 +40,15 @@ _METRICS = {
     "`navca`": "the same with neuron activation values (their magnitude)",
     "`mexa`": "the same with hidden states, mean over the embeddings and all layers (MEXA's score)",
     "`nasca_max`, `navca_max`, `mexa_max`": "the best layer instead of the mean",
+    "`surface`": "the same share by TF-IDF of character n-grams of the bare text, without a model",
+    "`token_overlap`": "the same by TF-IDF of the tokens of the model's tokenizer",
 }
 
 READING = """\
-All lie between 0 and 1, higher is more alignment. Chance is 1/(2n - 1): 0.005 at n = 100. Scores
-depend on n, so compare only scores of the same n. A group's score is the plain mean over its
-languages. A language has no score against itself.
+All lie between 0 and 1, higher is more alignment. Chance is 1/(2n - 1): 0.005 at n = 100. `surface`
+and `token_overlap` are what names, digits and shared words give away; a score says something about
+the model where it is above them. Scores depend on n, so compare only scores of the same n. A group's
+score is the plain mean over its languages. A language has no score against itself.
 """
 
 OPTIONS = {

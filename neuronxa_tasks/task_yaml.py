@@ -16,15 +16,18 @@ import yaml
 
 from neuronxa_tasks.corpora import CORPORA, ENGLISH
 from neuronxa_tasks.languages import BENCHMARKS, benchmark_languages
+from neuronxa_tasks.metric_names import METRICS
 from neuronxa_tasks.task_readme import readme
 
 TASK_CLASS = "neuronxa_tasks.tasks.NeuronXATask"
-SCORES = ("nasca", "navca", "mexa", "nasca_max", "navca_max", "mexa_max")
+SCORES = METRICS
 VERSION = 1.0
 OWN = ("flores", "tatoeba", "mini", "world")
 """Corpora whose configs ship with the package; no other configs may use these names."""
 
-FOREIGN = ("neuronxa_world_cloze", "_neuronxa_world_cloze")
+FOREIGN = tuple(
+    f"{start}neuronxa_world_{task}" for task in ("cloze", "knowledge") for start in ("", "_")
+)
 """Prefixes of files in these folders that are written by hand."""
 
 _ROOT = Path(__file__).parents[1] / "task_configs"

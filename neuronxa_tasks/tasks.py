@@ -18,13 +18,11 @@ from lm_eval.utils import simple_parse_args_string
 from neuronxa_tasks import plugin
 from neuronxa_tasks.corpora import corpus
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.metric_names import METRICS, SCORES
 from neuronxa_tasks.options import parse_options
 from neuronxa_tasks.schema import RivalsBlock, SentenceRivals
 
 plugin.teach()  # loading a task is all that `lm_eval run --model hf` needs
-
-SCORES = ("nasca", "navca", "mexa")
-"""Metrics, of NAS, NAV and hidden states."""
 
 
 @dataclass
@@ -141,27 +139,29 @@ class NeuronXATask(Task):  # type: ignore[misc]
         """Turn the rivals of one sentence into metrics.
 
         Returns:
-            For each score the share of layers in which the sentence is a hit, and under
-            `<score>_max` its rivals per layer, a `RivalsBlock`. Nothing where the target is the
-            pivot: a language is not aligned with itself.
+            For each score the share of layers in which the sentence is a hit, under
+            `<score>_max` its rivals per layer, a `RivalsBlock`, and what stands beside the scores
+            (`surface`, ...). Nothing where the target is the pivot: a language is not aligned
+            with itself.
         """
         rivals: SentenceRivals | None = results[0]
         if rivals is None:
             return {}
         metrics: dict[str, Any] = {}
-        for score, block in zip(SCORES, (rivals.nas, rivals.nav, rivals.hidden), strict=True):
+        for score, representation in SCORES.items():
+            block: RivalsBlock = getattr(rivals, representation)
             metrics[score] = block["either"].count(0) / len(block["either"])
             metrics[f"{score}_max"] = block
-        return metrics
+        return metrics | rivals.beside
 
     def aggregation(self) -> dict[str, Callable[[Any], float]]:
         """Mean over sentences, and rate of the best layer."""
-        means: dict[str, Callable[[Any], float]] = dict.fromkeys(SCORES, mean)
+        means: dict[str, Callable[[Any], float]] = dict.fromkeys(METRICS, mean)
         return means | dict.fromkeys((f"{score}_max" for score in SCORES), best_layer)
 
     def higher_is_better(self) -> dict[str, bool]:
-        """All scores: higher is more alignment."""
-        return dict.fromkeys(self.aggregation(), True)
+        """Of scores: higher is more alignment. What they are compared with is neither."""
+        return {name: True for name in METRICS if name.removesuffix("_max") in SCORES}
 
 
 def best_layer(rivals: Sequence[RivalsBlock]) -> float:

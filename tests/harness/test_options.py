@@ -14,9 +14,11 @@ from lm_eval.tasks import TaskManager
 from lm_eval.utils import handle_non_serializable
 
 import neuronxa_tasks
+from neuronxa_tasks.corpora import CORPORA
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.model import NeuronXALM
 from neuronxa_tasks.states import Encoder, SentenceVectors
+from neuronxa_tasks.surface import surface
 
 pytestmark = [pytest.mark.harness, pytest.mark.tiny]
 
@@ -110,6 +112,27 @@ def test_group_is_the_mean_over_languages_without_the_pivot(lm: NeuronXALM) -> N
     assert results["groups"]["neuronxa_mini"]["nasca,none"] == pytest.approx(mean, abs=1e-12)
     assert "neuronxa_mini_fra_Latn" not in results["config"]["neuronxa"]["tasks"]
     json.dumps(results, default=handle_non_serializable)  # as the harness saves it
+
+
+def test_text_baselines_stand_beside_the_scores(lm: NeuronXALM) -> None:
+    tasks = [FRENCH, "neuronxa_mini_rus_Cyrl"]
+    results = run(lm, "neuronxa_mini", limit=20)
+    for name in ("surface", "token_overlap"):
+        for task in tasks:
+            hits = results["config"]["neuronxa"]["tasks"][task][name]
+            entry = results["results"][task]
+            assert entry[f"{name},none"] == pytest.approx(hits["mutual"] / 20, abs=1e-12)
+            assert 0 <= hits["mutual"] <= min(hits["forward"], hits["backward"]) <= 20
+            assert {each[name] for each in results["samples"][task]} <= {0.0, 1.0}
+            rate = hits["mutual"] / 20
+            assert entry[f"{name}_stderr,none"] == pytest.approx((rate * (1 - rate) / 19) ** 0.5)
+        assert f"{name},none" in results["groups"]["neuronxa_mini"]
+        assert name not in results["higher_is_better"][FRENCH]  # it is no aim
+    french = CORPORA["mini"].load("eng_Latn", "fra_Latn", 20)
+    assert (
+        results["config"]["neuronxa"]["tasks"][FRENCH]["surface"]["mutual"]
+        == (surface(french.pivot, french.target).mutual[0])
+    )
 
 
 def test_pivot_and_target_can_trade_places(lm: NeuronXALM) -> None:

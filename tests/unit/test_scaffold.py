@@ -17,6 +17,7 @@ from lm_eval.tasks._yaml_loader import load_yaml
 
 from neuronxa_tasks.corpora import CORPORA
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.metric_names import METRICS
 from neuronxa_tasks.own_text import read_folder
 from neuronxa_tasks.scaffold import Report, new_tasks
 
@@ -96,8 +97,7 @@ def test_files_and_report(text: Path, tmp_path: Path) -> None:
     assert group["group"] == "neuronxa_own"
     assert group["task"] == list(report.tasks)
     assert group["aggregate_metric_list"] == [
-        {"metric": metric, "aggregation": "mean", "weight_by_size": False}
-        for metric in ("nasca", "navca", "mexa", "nasca_max", "navca_max", "mexa_max")
+        {"metric": metric, "aggregation": "mean", "weight_by_size": False} for metric in METRICS
     ]
     said = str(report)
     assert said.startswith(f"Wrote 2 tasks and the group neuronxa_own to {out / 'own'}\n")

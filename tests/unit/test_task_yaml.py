@@ -17,6 +17,7 @@ from lm_eval.tasks._yaml_loader import load_yaml
 from neuronxa_tasks import task_yaml
 from neuronxa_tasks.corpora import CORPORA
 from neuronxa_tasks.languages import BENCHMARKS, benchmark_languages
+from neuronxa_tasks.metric_names import METRICS
 
 CONFIGS = Path(__file__).parents[2] / "task_configs"
 SUBGROUPS = {  # published number of languages, less English, less what FLORES-200 lacks
@@ -83,13 +84,17 @@ def test_groups_hold_their_languages_without_english(harness: Any) -> None:
     def members(group: str) -> list[str]:
         entry = harness.task_index[group]
         config = load_yaml(entry.yaml_path, resolve_func=False)
-        assert [each["metric"] for each in config["aggregate_metric_list"]] == [
+        metrics = [each["metric"] for each in config["aggregate_metric_list"]]
+        assert metrics == list(METRICS)
+        assert metrics[:8] == [
             "nasca",
             "navca",
             "mexa",
             "nasca_max",
             "navca_max",
             "mexa_max",
+            "surface",
+            "token_overlap",
         ]
         assert all(each["weight_by_size"] is False for each in config["aggregate_metric_list"])
         tasks: list[str] = config["task"]

@@ -1,0 +1,12 @@
+"""Names of the metrics, in the order of the results table. Imported by light code: no torch."""
+
+from __future__ import annotations
+
+SCORES = {"nasca": "nas", "navca": "nav", "mexa": "hidden"}
+"""Score -> its representation. `<score>_max` is the best layer."""
+
+BASELINES = ("surface", "token_overlap")
+"""What text alone gives, without the network."""
+
+METRICS = (*SCORES, *(f"{score}_max" for score in SCORES), *BASELINES)
+"""All metrics a group can average."""
