@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronxa_tasks import __version__
+from neuronxa_tasks.correlate import command as correlate_command
 from neuronxa_tasks.errors import NeuronXAError
 
 _EXAMPLES = """\
@@ -23,6 +24,7 @@ examples:
   lm_eval run --model hf --include_path "$(neuronxa path)" ...    the plain harness command
   neuronxa fetch flores200                                        the official archive, once
   neuronxa tasks new mycorpus FOLDER -o DIR                       your own parallel text
+  neuronxa correlate out scores.csv -o report                     alignment against benchmarks
 """
 
 
@@ -92,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("--pivot", default="eng_Latn", help="pivot language (default: eng_Latn)")
     new.add_argument("--force", action="store_true", help="replace configs of the same name")
     new.set_defaults(action=_new_tasks)
+
+    correlate_command.add_arguments(
+        verbs.add_parser("correlate", help="correlate alignment scores with benchmarks")
+    )
     return parser
 
 

@@ -1,0 +1,323 @@
+"""`neuronxa correlate`: options in, a folder out."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shlex
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = """\
+Correlates alignment scores with benchmarks over languages: r with n, intervals and p for each
+model, benchmark and metric, averages over models, differences between metrics, partial
+correlations, predictions. RESULTS are results files of the harness, folders with them, and CSV
+files with model, language, benchmark, value.
+"""
+EXAMPLES = """\
+examples:
+  neuronxa correlate out/ -o report
+  neuronxa correlate old_results/ new_run/ -o report --name /models/llama=meta-llama/Llama-3.1-8B
+  neuronxa correlate out/ scores.csv -o report --primary xnli:nasca --covariates resources.csv
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.description = DESCRIPTION
+    parser.epilog = EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add("results", nargs="+", metavar="RESULTS", help="results file, folder, or published .csv")
+    add("-o", "--out", type=Path, required=True, metavar="OUT", help="folder to write")
+    add(
+        "--primary",
+        metavar="BENCHMARK:METRIC[:MODEL]",
+        help="the one cell that was chosen beforehand; it is not adjusted for the others",
+    )
+    add(
+        "--benchmark",
+        action="append",
+        default=[],
+        metavar="NAME[:METRIC]",
+        help="use this benchmark (repeatable; default: all, by accuracy)",
+    )
+    add(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="use this alignment metric (repeatable; default: all)",
+    )
+    add(
+        "--between",
+        action="store_true",
+        help="correlate benchmarks with each other, too (default where only CSVs are given)",
+    )
+    add(
+        "--pivot",
+        metavar="CODE",
+        help="language left out (default: that of the alignment, or English); `none` keeps all",
+    )
+    add(
+        "--covariates",
+        action="append",
+        default=[],
+        metavar="CSV",
+        help="columns by language, such as log resource; beside fertility, script and family",
+    )
+    add(
+        "--name",
+        action="append",
+        default=[],
+        metavar="OLD=NEW",
+        help="another name for a model, by its name or by the path of its file (repeatable)",
+    )
+    add(
+        "--template",
+        action="append",
+        default=[],
+        metavar="TASK_{}=BENCHMARK",
+        help="names of further tasks, {} stands for the language (repeatable)",
+    )
+    add("--latest", action="store_true", help="of a task that was run twice, keep the latest")
+    add(
+        "--separate",
+        action="store_true",
+        help="keep other settings (shots, n, tap) apart as benchmarks of their own",
+    )
+    add("--drop-nan", action="store_true", help="leave out values that are NaN, with a note")
+    add("--mixed-model", action="store_true", help="fit mixed models (needs statsmodels)")
+    add("--seed", type=int, default=0, help="of all random draws (default: 0)")
+    add("--resamples", type=int, default=9999, help="per interval and p (default: 9999)")
+    add("--confidence", type=float, default=0.95, help="of all intervals (default: 0.95)")
+    add("--no-figures", action="store_true", help="write tables only")
+    parser.set_defaults(action=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Reads, computes, writes; returns the exit code 0.
+
+    Raises:
+        NeuronXAError: anything in the input or the options that cannot be used; nothing has been
+            written then.
+    """
+    from neuronxa_tasks.correlate.analysis import Settings, analyse
+    from neuronxa_tasks.correlate.cells import build_study, model_names
+    from neuronxa_tasks.correlate.covariates import gather
+    from neuronxa_tasks.correlate.figures import draw, load_libraries, render
+    from neuronxa_tasks.correlate.output import check_out, write_folder
+    from neuronxa_tasks.results import read_results
+
+    _check_numbers(options)
+    check_out(options.out)
+    libraries = None if options.no_figures else load_libraries()
+    paths = [text for text in options.results if not _is_csv(text)]
+    results = read_results(
+        paths,
+        published=[text for text in options.results if _is_csv(text)],
+        names=_pairs(options.name, "--name", "OLD=NEW"),
+        templates=_pairs(options.template, "--template", "TASK_{}=BENCHMARK"),
+        duplicates="latest" if options.latest else "refuse",
+        mixed="separate" if options.separate else "refuse",
+        keep_nan=options.drop_nan,
+    )
+    study = build_study(
+        results,
+        pivot=options.pivot,
+        benchmarks=options.benchmark,
+        metrics=options.metric,
+        between=options.between,
+    )
+    names = model_names(results)
+    covariates = gather(results, names, options.covariates)
+    settings = Settings(
+        seed=options.seed,
+        resamples=options.resamples,
+        confidence=options.confidence,
+        primary=_primary(options.primary),
+        mixed_model=options.mixed_model,
+    )
+    analysis = analyse(study, results, names, covariates, settings)
+    drawings = () if libraries is None else draw(study, analysis, libraries, settings.confidence)
+    files = {} if libraries is None else render(drawings, libraries)
+    versions = _versions(options.mixed_model) | (libraries.versions() if libraries else {})
+    files |= _documents(
+        options,
+        results,
+        study,
+        analysis,
+        settings,
+        covariates,
+        versions,
+        [(drawing.name, drawing.caption) for drawing in drawings],
+        sorted(files),
+    )
+    write_folder(options.out, files)
+    print(_told(options.out, analysis))
+    return 0
+
+
+def _documents(
+    options: argparse.Namespace,
+    results: Any,
+    study: Any,
+    analysis: Any,
+    settings: Any,
+    covariates: Any,
+    versions: dict[str, str],
+    figures: list[tuple[str, str]],
+    figure_files: list[str],
+) -> dict[str, bytes]:
+    """The report, the CSV files and the index."""
+    from dataclasses import asdict
+
+    from neuronxa_tasks.correlate.figures import drawn_pairs
+    from neuronxa_tasks.correlate.output import INDEX, MADE_BY, to_csv, to_json
+    from neuronxa_tasks.correlate.report import write_report
+
+    tables = analysis.tables()
+    inputs = [
+        *zip(results.runs["source"], results.runs["sha256"], strict=True),
+        *covariates.files,
+    ]
+    unmapped = results.unmapped[["model", "revision", "task", "metric", "value", "why", "source"]]
+    lost = unmapped.to_dict("records")
+    notes = [*results.notes, *covariates.notes]
+    if figures:
+        notes += [
+            f"{pair.y.label} against {pair.x.label} was not drawn; choose with --metric and "
+            "--benchmark."
+            for pair in drawn_pairs(study, analysis)[1]
+        ]
+    files = {f"{name}.csv": to_csv(records) for name, records in tables.items()}
+    if lost:
+        files["unmapped.csv"] = to_csv(lost)
+    command = _command(options)
+    files["report.md"] = write_report(
+        study,
+        analysis,
+        settings,
+        command=command,
+        inputs=inputs,
+        unmapped=sorted(set(results.unmapped["task"])),
+        notes=notes,
+        versions=versions,
+        figures=figures,
+    )
+    index = {
+        "made_by": MADE_BY,
+        "schema": 1,
+        "command": command,
+        "settings": asdict(settings),
+        "versions": versions,
+        "inputs": [{"path": path, "sha256": digest} for path, digest in inputs],
+        "models": list(study.models),
+        "excluded_languages": list(study.excluded),
+        "variables": [
+            {
+                "label": variable.label,
+                "kind": variable.kind,
+                "benchmark": variable.benchmark,
+                "metric": variable.metric,
+            }
+            for variable in study.variables()
+        ],
+        "families": analysis.families,
+        "notes": [*study.notes, *notes],
+        "unmapped": lost,
+        "files": sorted([*files, *figure_files]),
+        "tables": tables,
+    }
+    return files | {INDEX: to_json(index)}
+
+
+def _is_csv(text: str) -> bool:
+    return text.lower().endswith(".csv") and not Path(text).is_dir()
+
+
+def _check_numbers(options: argparse.Namespace) -> None:
+    from neuronxa_tasks.errors import NeuronXAError
+    from neuronxa_tasks.stats.columns import check_confidence, check_resamples
+
+    check_confidence(options.confidence)
+    check_resamples(options.resamples, "--resamples")
+    if options.seed < 0:
+        raise NeuronXAError(
+            f"--seed is {options.seed}, but seeds are whole numbers from 0. Type for example 0."
+        )
+
+
+def _pairs(given: Sequence[str], option: str, form: str) -> dict[str, str]:
+    from neuronxa_tasks.errors import NeuronXAError
+
+    found: dict[str, str] = {}
+    for text in given:
+        old, _, new = text.rpartition("=")
+        if not old or not new:
+            raise NeuronXAError(
+                f"{option} is {text!r}, which does not have the form {form}. Write both sides."
+            )
+        if found.setdefault(old, new) != new:
+            raise NeuronXAError(
+                f"{option} gives {old!r} two meanings, {found[old]!r} and {new!r}. Keep one."
+            )
+    return found
+
+
+def _primary(text: str | None) -> Any:
+    from neuronxa_tasks.correlate.analysis import Primary
+    from neuronxa_tasks.errors import NeuronXAError
+
+    if text is None:
+        return None
+    parts = text.split(":", 2)
+    if len(parts) < 2 or not all(parts):
+        raise NeuronXAError(
+            f"--primary is {text!r}, which does not name a cell. Write BENCHMARK:METRIC, such as "
+            "xnli:nasca, and :MODEL behind it for one model."
+        )
+    return Primary(parts[0], parts[1], parts[2] if len(parts) > 2 else None)
+
+
+def _versions(mixed: bool) -> dict[str, str]:
+    from neuronxa_tasks import __version__
+
+    packages = ["numpy", "scipy", "pandas", *(["statsmodels"] if mixed else [])]
+    return {
+        "neuronxa-tasks": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+    }
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command line that makes the same files again; OUT is not part of the result."""
+    words = ["neuronxa", "correlate", *options.results, "-o", "OUT"]
+    if options.primary:
+        words += ["--primary", options.primary]
+    for name in ("benchmark", "metric", "covariates", "name", "template"):
+        for value in getattr(options, name):
+            words += [f"--{name}", value]
+    if options.pivot:
+        words += ["--pivot", options.pivot]
+    for name in ("between", "latest", "separate", "drop_nan", "mixed_model", "no_figures"):
+        if getattr(options, name):
+            words.append(f"--{name.replace('_', '-')}")
+    if options.resamples != 9999:
+        words += ["--resamples", str(options.resamples)]
+    if options.confidence != 0.95:
+        words += ["--confidence", str(options.confidence)]
+    words += ["--seed", str(options.seed)]
+    return shlex.join(words)
+
+
+def _told(out: Path, analysis: Any) -> str:
+    tests = analysis.families.get("correlations", 0)
+    named = [record for record in [*analysis.correlations, *analysis.averages] if record["primary"]]
+    lines = [f"{out / 'report.md'}: {tests} correlations over languages"]
+    if not tests and not named:
+        lines[0] += ", none could be computed; the report says why"
+    return "\n".join(lines)

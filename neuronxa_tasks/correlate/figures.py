@@ -1,0 +1,316 @@
+"""Figures through Altair: SVG and PNG for papers, one HTML page without a network."""
+
+from __future__ import annotations
+
+import html
+import importlib
+import json
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuronxa_tasks import stats
+from neuronxa_tasks.correlate.analysis import Analysis, Record
+from neuronxa_tasks.correlate.cells import Pair, Study
+from neuronxa_tasks.errors import NeuronXAError
+
+MAX_SCATTERS = 12
+"""More pairs than this are not drawn; the report says which."""
+_GRID = 41
+_COLUMNS = 4
+_SIZE = 200
+_BLUE, _GREY = "#1f5fa8", "#8a8a8a"
+_NAMES = {"nas": "NAS", "nav": "NAV", "hidden": "hidden states"}
+_COLOURS = {"NAS": "#1f5fa8", "NAV": "#c05a10", "hidden states": "#4d4d4d"}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """One figure.
+
+    Attributes:
+        name: file name without ending.
+        caption: what it shows, one or two sentences.
+        chart: an Altair chart.
+    """
+
+    name: str
+    caption: str
+    chart: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Libraries:
+    """Altair and vl-convert, and their versions."""
+
+    altair: Any
+    convert: Any
+
+    def versions(self) -> dict[str, str]:
+        """Name to version, as pip calls them."""
+        return {
+            "altair": str(self.altair.__version__),
+            "vl-convert-python": str(self.convert.__version__),
+        }
+
+
+def load_libraries() -> Libraries:
+    """Imports what draws.
+
+    Raises:
+        NeuronXAError: one of the two is not installed.
+    """
+    try:
+        return Libraries(importlib.import_module("altair"), importlib.import_module("vl_convert"))
+    except ImportError as error:
+        missing = "altair" if "altair" in str(error) else "vl-convert-python"
+        raise NeuronXAError(
+            f"Figures need {missing}, which is not installed. Type "
+            '`pip install "altair>=5" "vl-convert-python>=1.6"`, or say --no-figures.'
+        ) from error
+
+
+def drawn_pairs(study: Study, analysis: Analysis) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """Pairs with a scatter, and pairs with a correlation for which there is no room.
+
+    The primary pair comes first, then the order of the tables by metric.
+    """
+    with_r = {
+        (record["x"], record["y"]): record
+        for record in analysis.correlations
+        if not math.isnan(record["r"])
+    }
+    named = {(record["x"], record["y"]) for record in analysis.averages if record["primary"]}
+    named |= {(record["x"], record["y"]) for record in analysis.correlations if record["primary"]}
+    place = {variable.label: i for i, variable in enumerate(study.variables("x"))}
+    pairs = sorted(
+        (pair for pair in study.pairs if (pair.x.label, pair.y.label) in with_r),
+        key=lambda pair: ((pair.x.label, pair.y.label) not in named, place[pair.x.label]),
+    )
+    return tuple(pairs[:MAX_SCATTERS]), tuple(pairs[MAX_SCATTERS:])
+
+
+def draw(
+    study: Study, analysis: Analysis, libraries: Libraries, confidence: float
+) -> tuple[Drawing, ...]:
+    """Draws a scatter for each pair and a layer profile for each outcome."""
+    alt = libraries.altair
+    short = _short_codes(study)
+    records = {(r["model"], r["x"], r["y"]): r for r in analysis.correlations}
+    drawings = [
+        Drawing(
+            f"scatter_{_safe(pair.y.label)}_{_safe(pair.x.label)}",
+            f"{pair.y.label} against {pair.x.label}, one point per language. Line: least squares; "
+            f"band: {confidence:.0%} prediction interval for one more language; r with its Fisher "
+            "interval.",
+            _scatter(alt, pair, records, short, confidence),
+        )
+        for pair in drawn_pairs(study, analysis)[0]
+    ]
+    by_outcome: dict[str, list[Record]] = defaultdict(list)
+    for record in analysis.layers:
+        if not math.isnan(record["r"]):
+            by_outcome[record["y"]].append(record)
+    drawings += [
+        Drawing(
+            f"layers_{_safe(label)}",
+            f"Correlation of each layer's alignment with {label} over languages, with its "
+            f"{confidence:.0%} Fisher interval. Layer 0 of hidden states is the embeddings.",
+            _profile(alt, layers),
+        )
+        for label, layers in sorted(by_outcome.items())
+    ]
+    names = Counter(drawing.name for drawing in drawings)
+    assert all(count == 1 for count in names.values())
+    return tuple(drawings)
+
+
+def render(drawings: Iterable[Drawing], libraries: Libraries) -> dict[str, bytes]:
+    """Turns drawings into files: SVG and PNG of each, and one page `figures.html` of all.
+
+    The page holds the drawing code once and needs no network.
+
+    Returns:
+        Path below the output folder to content.
+    """
+    convert = libraries.convert
+    # Altair says which Vega-Lite it writes; the converter must speak the same one.
+    version = ".".join(str(libraries.altair.SCHEMA_VERSION).lstrip("v").split(".")[:2])
+    files: dict[str, bytes] = {}
+    parts: list[str] = []
+    for drawing in drawings:
+        spec = drawing.chart.to_dict()
+        files[f"figures/{drawing.name}.svg"] = convert.vegalite_to_svg(
+            spec, vl_version=version
+        ).encode()
+        files[f"figures/{drawing.name}.png"] = convert.vegalite_to_png(
+            spec, vl_version=version, scale=2
+        )
+        data = json.dumps(spec, ensure_ascii=False, sort_keys=True).replace("</", "<\\/")
+        parts.append(
+            f"<h2>{html.escape(drawing.name)}</h2><p>{html.escape(drawing.caption)}</p>"
+            f'<div id="{html.escape(drawing.name)}"></div>'
+            f'<script>vegaEmbed("#{drawing.name}", {data}, {{"mode": "vega-lite"}});</script>'
+        )
+    if parts:
+        bundle = convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
+        files["figures/figures.html"] = "\n".join(
+            [
+                '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+                "<title>neuronxa correlate</title>",
+                "<style>body{font-family:sans-serif;margin:2em}</style>",
+                # In a function of its own, so that its short names stay out of the page.
+                "<script>(function () {"
+                + bundle.replace("</script", "<\\/script")
+                + "})();</script>",
+                "</head><body><h1>Figures</h1>",
+                *parts,
+                "</body></html>\n",
+            ]
+        ).encode()
+    return files
+
+
+def _scatter(
+    alt: Any,
+    pair: Pair,
+    records: dict[tuple[str, str, str], Record],
+    short: dict[str, str],
+    confidence: float,
+) -> Any:
+    models = [
+        model
+        for model in pair.models()
+        if not math.isnan(records[(model, pair.x.label, pair.y.label)]["r"])
+    ]
+    columns = {model: pair.columns(model) for model in models}
+    x_domain = _domain([value for x, _ in columns.values() for value in x])
+    y_domain = _domain([value for _, y in columns.values() for value in y])
+    x_axis = alt.X(
+        "x:Q", title=pair.x.label, scale=alt.Scale(domain=x_domain, nice=False, zero=False)
+    )
+    y_scale = alt.Scale(domain=y_domain, nice=False, zero=False)
+    y_axis = alt.Y("y:Q", title=pair.y.label, scale=y_scale)
+    panels = []
+    for model in models:
+        x, y = columns[model]
+        record = records[(model, pair.x.label, pair.y.label)]
+        points = [
+            {"language": code, "short": short[code], "x": one, "y": other}
+            for code, one, other in zip(pair.languages(model), x, y, strict=True)
+        ]
+        grid = np.linspace(x_domain[0], x_domain[1], _GRID)
+        line = stats.predict(x, y, grid, confidence=confidence)
+        band = [
+            {"x": float(at), "y": float(middle), "low": float(low), "high": float(high)}
+            for at, middle, low, high in zip(grid, line.predicted, line.low, line.high, strict=True)
+        ]
+        lines = alt.Chart(alt.Data(values=band))
+        dots = alt.Chart(alt.Data(values=points))
+        title = [
+            model,
+            f"r = {record['r']:.2f} [{record['fisher_low']:.2f}, {record['fisher_high']:.2f}], "
+            f"n = {record['n']}",
+        ]
+        panels.append(
+            alt.layer(
+                lines.mark_area(opacity=0.15, color=_BLUE, clip=True).encode(
+                    x=x_axis, y=alt.Y("low:Q", scale=y_scale, title=pair.y.label), y2="high:Q"
+                ),
+                lines.mark_line(color=_BLUE, strokeWidth=1.2, clip=True).encode(x=x_axis, y=y_axis),
+                dots.mark_circle(color=_BLUE, size=24, opacity=0.9).encode(
+                    x=x_axis, y=y_axis, tooltip=["language:N", "x:Q", "y:Q"]
+                ),
+                dots.mark_text(align="left", dx=4, dy=-3, fontSize=8, color="#333333").encode(
+                    x=x_axis, y=y_axis, text="short:N"
+                ),
+            ).properties(width=_SIZE, height=_SIZE, title=alt.Title(title, fontSize=10))
+        )
+    return _grid(alt, panels)
+
+
+def _profile(alt: Any, layers: list[Record]) -> Any:
+    several = len({record["corpus"] for record in layers}) > 1
+    panels_of: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for record in layers:
+        panels_of[(record["model"], record["corpus"] if several else "")].append(
+            {
+                "layer": record["layer"],
+                "r": record["r"],
+                "low": record["low"],
+                "high": record["high"],
+                "n": record["n"],
+                "what": _NAMES.get(record["representation"], record["representation"]),
+            }
+        )
+    present = {row["what"] for rows in panels_of.values() for row in rows}
+    names = [name for name in _COLOURS if name in present]
+    colour = alt.Color(
+        "what:N",
+        title=None,
+        scale=alt.Scale(domain=names, range=[_COLOURS[name] for name in names]),
+    )
+    x_axis = alt.X(
+        "layer:Q", title="layer", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(zero=False)
+    )
+    scale = alt.Scale(domain=[-1, 1])
+    panels = []
+    for (model, corpus), rows in sorted(panels_of.items()):
+        base = alt.Chart(alt.Data(values=rows))
+        zero = alt.Chart(alt.Data(values=[{"r": 0}]))
+        panels.append(
+            alt.layer(
+                zero.mark_rule(color=_GREY, strokeDash=[3, 3]).encode(y=alt.Y("r:Q", scale=scale)),
+                base.mark_area(opacity=0.12).encode(
+                    x=x_axis, y=alt.Y("low:Q", scale=scale, title="r"), y2="high:Q", color=colour
+                ),
+                base.mark_line(strokeWidth=1.4, point=alt.OverlayMarkDef(size=14)).encode(
+                    x=x_axis,
+                    y=alt.Y("r:Q", scale=scale, title="r"),
+                    color=colour,
+                    tooltip=["what:N", "layer:Q", "r:Q", "low:Q", "high:Q", "n:Q"],
+                ),
+            ).properties(
+                width=_SIZE,
+                height=_SIZE,
+                title=alt.Title([model, corpus] if corpus else [model], fontSize=10),
+            )
+        )
+    return _grid(alt, panels)
+
+
+def _grid(alt: Any, panels: list[Any]) -> Any:
+    return alt.concat(*panels, columns=_COLUMNS).configure(font="sans-serif")
+
+
+def _domain(values: Sequence[float]) -> list[float]:
+    """The values with some room for the labels."""
+    low, high = min(values), max(values)
+    room = (high - low) * 0.12 or abs(low) * 0.1 or 0.1
+    return [low - room, high + room]
+
+
+def _short_codes(study: Study) -> dict[str, str]:
+    """`deu` for `deu_Latn`, unless the study has that language in two scripts."""
+    codes = {
+        code
+        for variable in study.variables()
+        for by_language in variable.values.values()
+        for code in by_language
+    }
+    stems = Counter(code.partition("_")[0] for code in codes)
+    return {
+        code: stem if stems[stem := code.partition("_")[0]] == 1 else code for code in sorted(codes)
+    }
+
+
+def _safe(label: str) -> str:
+    """A label as part of a file name; different labels stay different."""
+    kept = [
+        c if c.isalnum() and c.isascii() else "-" if c == " " else f"-{ord(c):x}" for c in label
+    ]
+    return "".join(kept).replace("-5f", "_")

@@ -1,0 +1,142 @@
+"""What is written: CSV, JSON, and a folder that is either whole or not there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from neuronxa_tasks.errors import NeuronXAError
+
+MADE_BY = "neuronxa correlate"
+INDEX = "correlate.json"
+
+
+def to_csv(records: Sequence[Mapping[str, Any]]) -> bytes:
+    """Records as CSV: UTF-8, full precision, an empty cell where there is no value."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(list(records[0]))
+    for record in records:
+        writer.writerow([_cell(value) for value in record.values()])
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def to_json(content: Any) -> bytes:
+    """JSON with null for NaN and infinities, UTF-8, one space of indentation."""
+    text = json.dumps(_finite(content), ensure_ascii=False, allow_nan=False, indent=1)
+    return (text + "\n").encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
+
+
+def check_out(out: Path) -> None:
+    """Refuses a folder that could not be replaced without losing something.
+
+    Raises:
+        NeuronXAError: `out` is a file, holds anything that an earlier call did not write, or lies
+            where nothing can be written.
+    """
+    if out.exists() or out.is_symlink():
+        _refuse_foreign(out)
+    parent = out.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise NeuronXAError(
+            f"-o is {str(out)!r}, but nothing can be written to {parent}. Choose another folder."
+        )
+
+
+def _refuse_foreign(out: Path) -> None:
+    if out.is_symlink() or not out.is_dir():
+        raise NeuronXAError(
+            f"-o is {str(out)!r}, which exists and is no folder. Choose another name."
+        )
+    there = {str(path.relative_to(out)) for path in out.rglob("*") if not path.is_dir()}
+    if not there:
+        return
+    known: set[str] = set()
+    try:
+        index = json.loads((out / INDEX).read_text(encoding="utf-8"))
+        if index["made_by"] == MADE_BY:
+            known = {INDEX, *map(str, index["files"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    foreign = sorted(there - known)
+    if foreign:
+        raise NeuronXAError(
+            f"-o is {str(out)!r}, which exists and holds {foreign[0]}, and only the output of an "
+            f"earlier `{MADE_BY}` is replaced. Choose another folder, or move its files away."
+        )
+
+
+def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
+    """Writes all files into a sibling folder and puts it in the place of `out`.
+
+    Args:
+        out: folder; an earlier output there is replaced.
+        files: path inside the folder, with `/`, to content.
+
+    Raises:
+        NeuronXAError: see `check_out`; or the disk refuses.
+    """
+    check_out(out)
+    out = out.absolute()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    old = fresh.with_name(f"{fresh.name}.old")
+    try:
+        mask = os.umask(0)
+        os.umask(mask)
+        fresh.chmod(0o777 & ~mask)
+        for name, content in files.items():
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        if out.exists():
+            out.rename(old)
+        try:
+            fresh.rename(out)
+        except OSError:
+            if old.exists():
+                old.rename(out)
+            raise
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if out.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _unwritable(out: Path, error: OSError) -> NeuronXAError:
+    return NeuronXAError(
+        f"{out} cannot be written ({error.strerror}). Choose another folder, or free some space."
+    )
