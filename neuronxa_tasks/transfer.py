@@ -1,0 +1,198 @@
+"""Zero-shot cross-lingual transfer: what to train on, and the command `neuronxa transfer`.
+
+A model is fine-tuned on English XNLI and evaluated on XNLI in all languages. The training text is
+the harness' own prompt of `xnli_en`, and the training loss is about the same three log-likelihoods
+that the harness compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neuronxa_tasks.errors import NeuronXAError
+
+CONFIG, SPLIT = "en", "train"
+"""What is loaded from a data set of the Hub."""
+
+WORDS = ("Yes", "Also", "No")
+"""The harness' words for entailment, neutral and contradiction (labels 0, 1, 2)."""
+
+_FIELDS = ("premise", "hypothesis", "label")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row of XNLI. `label` is 0 (entailment), 1 (neutral) or 2 (contradiction)."""
+
+    premise: str
+    hypothesis: str
+    label: int
+
+    def choices(self) -> tuple[str, ...]:
+        """Return the three texts that `xnli_en` of the harness compares, in order of the labels."""
+        return tuple(f"{self.premise}, right? {word}, {self.hypothesis}" for word in WORDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to train. The defaults are a modest run for a model of some billion parameters.
+
+    Attributes:
+        steps: Number of updates.
+        batch: Examples per update; each is three sequences.
+        lr: Learning rate of AdamW, which falls linearly to zero.
+        rank: Rank of the LoRA matrices; their scale is 2.
+        seed: Decides the order of the examples and the first LoRA weights.
+    """
+
+    steps: int = 1000
+    batch: int = 8
+    lr: float = 1e-4
+    rank: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "rank"):
+            if getattr(self, name) < 1:
+                raise NeuronXAError(f"{name} is {getattr(self, name)}; it must be 1 or more.")
+        if not (self.lr > 0 and math.isfinite(self.lr)):
+            raise NeuronXAError(f"lr is {self.lr}; it must be a positive number such as 1e-4.")
+        if not 0 <= self.seed < 2**63:
+            raise NeuronXAError(f"seed is {self.seed}; it must be 0 or more, below 2**63.")
+
+
+def read_examples(train: str) -> tuple[tuple[Example, ...], dict[str, Any]]:
+    """Read training examples.
+
+    Args:
+        train: A file of JSON lines with `premise`, `hypothesis` and `label`, or the name of a data
+            set on the Hub such as `facebook/xnli`, of which the config `en` and the split `train`
+            are taken.
+
+    Returns:
+        The examples, and where they came from: `kind`, `where`, `n` and the `sha256` of the text.
+
+    Raises:
+        NeuronXAError: No such file or data set, or a row that is no example; it says which.
+    """
+    path = Path(train).expanduser()
+    if path.is_file():
+        kind, rows = "file", _file_rows(path)
+    elif path.suffix or train.count("/") != 1:
+        raise NeuronXAError(
+            f"--train is {train!r}, which is neither a file nor a name on the Hub (`owner/name`). "
+            "Give a file of JSON lines, or facebook/xnli."
+        )
+    else:
+        kind, rows = "hub", _hub_rows(train)
+    examples = tuple(_example(row, f"Row {i} of {train}") for i, row in enumerate(rows))
+    if not examples:
+        raise NeuronXAError(f"{train} has no rows. Give the training part of XNLI.")
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(
+            json.dumps([example.premise, example.hypothesis, example.label]).encode() + b"\n"
+        )
+    facts = {"kind": kind, "where": train, "n": len(examples), "sha256": digest.hexdigest()}
+    return examples, facts
+
+
+def _file_rows(path: Path) -> Iterable[Any]:
+    rows: list[Any] = []
+    try:
+        with path.open(encoding="utf-8", newline="\n") as file:
+            rows.extend(json.loads(line) for line in file if line.strip())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise NeuronXAError(
+            f"{path} cannot be read as JSON lines ({error}, after {len(rows)} rows). Give one JSON "
+            "object per line with premise, hypothesis and label, in UTF-8."
+        ) from None
+    return rows
+
+
+def _hub_rows(name: str) -> Iterable[Any]:
+    from datasets import load_dataset
+
+    try:
+        rows: Iterable[Any] = load_dataset(name, CONFIG, split=SPLIT)
+    except Exception as error:  # many types: gated, offline, unknown config, broken cache
+        reason = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
+        raise NeuronXAError(
+            f"The data set {name} ({CONFIG}, {SPLIT}) could not be loaded from the Hub: {reason}. "
+            "Check the connection and the name, or give a file of JSON lines."
+        ) from error
+    return rows
+
+
+def _example(row: Any, where: str) -> Example:
+    if not isinstance(row, Mapping) or any(key not in row for key in _FIELDS):
+        raise NeuronXAError(f"{where} lacks one of {', '.join(_FIELDS)}. Give data like XNLI's.")
+    premise, hypothesis, label = (row[key] for key in _FIELDS)
+    if not (isinstance(premise, str) and isinstance(hypothesis, str) and premise and hypothesis):
+        raise NeuronXAError(f"{where} has a premise or hypothesis that is no text. Remove the row.")
+    if isinstance(label, bool) or label not in (0, 1, 2):
+        raise NeuronXAError(
+            f"{where} has the label {label!r}; labels are 0 (entailment), 1 (neutral) and 2 "
+            "(contradiction). Convert the labels, and remove rows without one."
+        )
+    return Example(premise, hypothesis, int(label))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `neuronxa transfer`."""
+    default = Settings()
+    parser.add_argument("model", help="the checkpoint: a folder or a name on the Hub")
+    parser.add_argument(
+        "--train",
+        required=True,
+        metavar="FILE_OR_NAME",
+        help="English training data: JSON lines with premise, hypothesis, label; or facebook/xnli",
+    )
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="DIR", help="new folder for the adapter"
+    )
+    for name, text in (
+        ("steps", "number of updates"),
+        ("batch", "examples per update"),
+        ("lr", "learning rate"),
+        ("rank", "rank of LoRA"),
+        ("seed", "order of examples, first weights"),
+    ):
+        value = getattr(default, name)
+        parser.add_argument(
+            f"--{name}", type=type(value), default=value, help=f"{text} (default: {value})"
+        )
+    parser.add_argument("--device", help="such as cuda:0 (default: a GPU if there is one)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fine-tune and save the adapter; the command `neuronxa transfer`.
+
+    Returns:
+        The exit code 0.
+
+    Raises:
+        NeuronXAError: Wrong input, no peft, an adapter that exists already.
+    """
+    settings = Settings(options.steps, options.batch, options.lr, options.rank, options.seed)
+    from neuronxa_tasks.finetune import check_free, check_peft, finetune
+
+    check_peft()
+    check_free(options.out)
+    examples, source = read_examples(options.train)
+    report = finetune(options.model, examples, source, options.out, settings, options.device)
+    print(
+        f"{options.out}: adapter of {report['parameters']} parameters, loss "
+        f"{report['loss']['first']:.4f} -> {report['loss']['last']:.4f} (means over the first and "
+        f"last tenth of {settings.steps} steps)\n"
+        "evaluate it with: neuronxa run --model hf-neuronxa "
+        f"--model_args pretrained={options.model},peft={options.out} --tasks neuronxa_with_xnli"
+    )
+    return 0
