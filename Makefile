@@ -18,7 +18,7 @@ help:
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet -c constraints.txt --editable ".[peft]" --group dev
+	$(BIN)/python -m pip install --quiet -c constraints.txt --editable ".[peft,report,mixed]" --group dev
 	touch $(READY)
 
 demo: $(READY)

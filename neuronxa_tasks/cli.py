@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from neuronxa_tasks import __version__
+from neuronxa_tasks import __version__, transfer
 from neuronxa_tasks.correlate import command as correlate_command
 from neuronxa_tasks.errors import NeuronXAError
 
@@ -95,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("--force", action="store_true", help="replace configs of the same name")
     new.set_defaults(action=_new_tasks)
 
+    tune = verbs.add_parser("transfer", help="fine-tune on English XNLI for zero-shot transfer")
+    transfer.add_arguments(tune)
+    tune.set_defaults(action=transfer.run)
     correlate_command.add_arguments(
         verbs.add_parser("correlate", help="correlate alignment scores with benchmarks")
     )
