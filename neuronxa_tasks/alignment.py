@@ -8,7 +8,7 @@ entry of row i and column i.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from neuronxa_tasks.errors import NeuronXAError
 
+Compare: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 Counts: TypeAlias = NDArray[np.int64]
 Rates: TypeAlias = NDArray[np.float64]
 
@@ -132,12 +133,17 @@ class Alignment:
         return float(self.rates.max())
 
 
-def align(pivot: Sequence[Tensor | ArrayLike], target: Sequence[Tensor | ArrayLike]) -> Alignment:
+def align(
+    pivot: Sequence[Tensor | ArrayLike],
+    target: Sequence[Tensor | ArrayLike],
+    compare: Compare = cosine,
+) -> Alignment:
     """Align the sentence vectors of two languages, layer by layer.
 
     Args:
         pivot: L arrays [n, F_l], the vectors of the pivot sentences.
         target: L arrays [n, F_l], line-parallel to the pivot.
+        compare: Similarity of all pairs of vectors of a layer, [n, F], [n, F] -> [n, n].
 
     Raises:
         NeuronXAError: Different numbers of layers or sentences, fewer than two sentences, or a
@@ -149,13 +155,13 @@ def align(pivot: Sequence[Tensor | ArrayLike], target: Sequence[Tensor | ArrayLi
             "layers, at least one: encode them with the same model and options."
         )
     layers = [
-        _layer(torch.as_tensor(p), torch.as_tensor(t), i)
+        _layer(torch.as_tensor(p), torch.as_tensor(t), i, compare)
         for i, (p, t) in enumerate(zip(pivot, target, strict=True))
     ]
     return Alignment(np.stack(layers, axis=1))
 
 
-def _layer(pivot: Tensor, target: Tensor, layer: int) -> Counts:
+def _layer(pivot: Tensor, target: Tensor, layer: int, compare: Compare) -> Counts:
     if pivot.ndim != 2 or pivot.shape != target.shape:
         raise NeuronXAError(
             f"Layer {layer}: the pivot vectors have shape {list(pivot.shape)} and the target "
@@ -167,7 +173,7 @@ def _layer(pivot: Tensor, target: Tensor, layer: int) -> Counts:
             f"{len(pivot)} sentence pair has no rivals, so a nearest neighbour means nothing. "
             "Give at least two pairs; 100 is the usual number."
         )
-    similarity = cosine(pivot, target)
+    similarity = compare(pivot, target)
     if not bool(torch.isfinite(similarity).all()):
         raise NeuronXAError(
             f"Layer {layer} has a vector that is not finite, so its cosines mean nothing. Load "

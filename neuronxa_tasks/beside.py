@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from neuronxa_tasks.alignment import Alignment
-from neuronxa_tasks.schema import BesideBlock, TextHitsBlock
+import numpy as np
+
+from neuronxa_tasks.alignment import Alignment, Rates
+from neuronxa_tasks.metric_names import SCORES
+from neuronxa_tasks.schema import BesideBlock, HitsBlock, ProfileBlock, TextHitsBlock
+from neuronxa_tasks.states import Profile
 from neuronxa_tasks.surface import content_tokens, surface, token_overlap
 
 
@@ -47,6 +51,67 @@ def add_text_baselines(
     }
     beside.block["surface"] = _text_hits(of_text)
     beside.block["token_overlap"] = _text_hits(of_tokens)
+
+
+@dataclass(frozen=True)
+class ControlRun:
+    """One draw of a control, reduced to what is kept.
+
+    Attributes:
+        block: Its hits per layer.
+        shares: Score -> [n] float64, the share of layers in which each pair is a hit.
+    """
+
+    block: ProfileBlock
+    shares: dict[str, Rates]
+
+
+def control_run(seed: int, result: Profile) -> ControlRun:
+    """Reduce the profile of a control."""
+    block = ProfileBlock(
+        seed=seed,
+        nas=hits_block(result.nas),
+        nav=hits_block(result.nav),
+        hidden=hits_block(result.hidden),
+    )
+    return ControlRun(block, _shares(result))
+
+
+def add_floor(beside: Beside, runs: Sequence[ControlRun], result: Profile) -> None:
+    """Add what untrained weights give, `<score>_floor`, and `<score>_above_floor`.
+
+    Both are means over the seeds; above the floor is score - floor, sentence by sentence.
+    """
+    for score, shares in _shares(result).items():
+        floor: Rates = np.mean([run.shares[score] for run in runs], axis=0)
+        beside.metrics[f"{score}_floor"] = floor.tolist()
+        beside.metrics[f"{score}_above_floor"] = (shares - floor).tolist()
+    _add_runs(beside, "untrained", runs)
+
+
+def add_shuffled(beside: Beside, runs: Sequence[ControlRun]) -> None:
+    """Add the scores of wrong pairs, `<score>_shuffled`, the mean over the seeds."""
+    for score in SCORES:
+        shares: Rates = np.mean([run.shares[score] for run in runs], axis=0)
+        beside.metrics[f"{score}_shuffled"] = shares.tolist()
+    _add_runs(beside, "shuffled", runs)
+
+
+def hits_block(alignment: Alignment) -> HitsBlock:
+    """Return the hits per layer as plain integers."""
+    return HitsBlock(
+        mutual=alignment.mutual.tolist(),
+        forward=alignment.forward.tolist(),
+        backward=alignment.backward.tolist(),
+    )
+
+
+def _add_runs(beside: Beside, control: str, runs: Sequence[ControlRun]) -> None:
+    beside.block.setdefault("controls", {})[control] = [run.block for run in runs]
+
+
+def _shares(result: Profile) -> dict[str, Rates]:
+    return {score: getattr(result, name).shares for score, name in SCORES.items()}
 
 
 def _text_hits(alignment: Alignment) -> TextHitsBlock:

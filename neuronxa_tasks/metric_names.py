@@ -8,5 +8,16 @@ SCORES = {"nasca": "nas", "navca": "nav", "mexa": "hidden"}
 BASELINES = ("surface", "token_overlap")
 """What text alone gives, without the network."""
 
-METRICS = (*SCORES, *(f"{score}_max" for score in SCORES), *BASELINES)
+CONTROLS: dict[str, tuple[str, ...]] = {
+    "untrained": ("floor", "above_floor"),
+    "shuffled": ("shuffled",),
+}
+"""Control -> endings of the metrics it adds to each score."""
+
+METRICS = (
+    *SCORES,
+    *(f"{score}_max" for score in SCORES),
+    *BASELINES,
+    *(f"{score}_{ending}" for each in CONTROLS.values() for ending in each for score in SCORES),
+)
 """All metrics a group can average."""

@@ -10,23 +10,32 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from lm_eval.models.huggingface import HFLM
 from tqdm import tqdm
 
-from neuronxa_tasks.alignment import Alignment
-from neuronxa_tasks.beside import Beside, add_text_baselines
+from neuronxa_tasks.beside import (
+    Beside,
+    ControlRun,
+    add_floor,
+    add_shuffled,
+    add_text_baselines,
+    control_run,
+    hits_block,
+)
+from neuronxa_tasks.controls import shuffled_profile, untrained
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.fingerprint import fingerprint
 from neuronxa_tasks.schema import (
     SCHEMA,
-    HitsBlock,
     ModelBlock,
     NeuronXABlock,
     RivalsBlock,
@@ -43,6 +52,8 @@ FEW = 50
 
 DEFAULT_BATCH = 32
 _RECORD = "_neuronxa_block"
+
+T = TypeVar("T")
 
 
 class NeuronXALM(HFLM):  # type: ignore[misc]
@@ -180,7 +191,74 @@ def _warn_if_few(tasks: dict[str, Pairs]) -> None:
 
 
 def _score(lm: Any, tasks: dict[str, Pairs]) -> Any:
-    """Yield (task, samples by line, block) for each task of this process.
+    """Yield (task, samples by line, block) for each task of this process."""
+    scored = {}
+    for name, pairs in tasks.items():
+        if pairs.settings["pivot"] == pairs.settings["target"]:
+            logger.info("%s: the target is the pivot itself; it has no score.", name)
+            yield name, dict.fromkeys(pairs.lines), None
+        else:
+            scored[name] = pairs
+    floors = _floors(lm, scored)
+
+    def score(
+        name: str, pairs: Pairs, pivot: SentenceVectors, target: SentenceVectors
+    ) -> tuple[list[SentenceRivals], TaskBlock]:
+        result = profile(pivot, target)
+        beside = Beside()
+        add_text_baselines(beside, pairs.column(0), pairs.column(1), lm.tokenizer)
+        if name in floors:
+            add_floor(beside, floors[name], result)
+        if "shuffled" in pairs.settings["control"]:
+            add_shuffled(
+                beside,
+                [
+                    control_run(seed, shuffled_profile(pivot, target, np.random.default_rng(seed)))
+                    for seed in range(pairs.settings["control_seeds"])
+                ],
+            )
+        block = _task_block(pairs, pivot, target, result)
+        return _samples(result, beside), {**block, **beside.block}
+
+    for name, (samples, block) in _each(lm, lm.model, scored, score):
+        yield name, dict(zip(sorted(scored[name].lines), samples, strict=True)), block
+
+
+def _floors(lm: Any, tasks: dict[str, Pairs]) -> dict[str, list[ControlRun]]:
+    """Score the tasks that ask for it on untrained weights, one seed after the other."""
+    wanted = {
+        name: pairs for name, pairs in tasks.items() if "untrained" in pairs.settings["control"]
+    }
+    floors: dict[str, list[ControlRun]] = {name: [] for name in wanted}
+    for seed in range(max((each.settings["control_seeds"] for each in wanted.values()), default=0)):
+        chosen = {
+            name: pairs for name, pairs in wanted.items() if seed < pairs.settings["control_seeds"]
+        }
+        with untrained(lm, seed) as model:
+            for name, run in _each(
+                lm, model, chosen, partial(_floor, seed), f"Untrained weights, seed {seed}"
+            ):
+                floors[name].append(run)
+    return floors
+
+
+def _floor(
+    seed: int, name: str, pairs: Pairs, pivot: SentenceVectors, target: SentenceVectors
+) -> ControlRun:
+    return control_run(seed, profile(pivot, target))
+
+
+Use = Callable[[str, Pairs, SentenceVectors, SentenceVectors], T]
+
+
+def _each(
+    lm: Any,
+    model: Any,
+    tasks: dict[str, Pairs],
+    use: Use[T],
+    description: str = "NeuronXA languages",
+) -> Iterator[tuple[str, T]]:
+    """Yield each task with what `use` makes of it and its vectors (task, pairs, pivot, target).
 
     At most the pivot's vectors and one target's are in memory.
     """
@@ -188,53 +266,43 @@ def _score(lm: Any, tasks: dict[str, Pairs]) -> Any:
     order = sorted(tasks, key=lambda name: (_encoder_key(tasks[name]), tasks[name].column(0), name))
     encoders: dict[tuple[str, str], Encoder] = {}
     held = _Held()
-    with tqdm(order, desc="NeuronXA languages", disable=lm.rank != 0, unit="lang") as progress:
+    with tqdm(order, desc=description, disable=lm.rank != 0, unit="lang") as progress:
         for name in progress:
             pairs = tasks[name]
-            if pairs.settings["pivot"] == pairs.settings["target"]:
-                logger.info("%s: the target is the pivot itself; it has no score.", name)
-                yield name, dict.fromkeys(pairs.lines), None
-                continue
             progress.set_postfix_str(pairs.settings["target"])
             key = _encoder_key(pairs)
             if key not in encoders:
-                encoders[key] = _encoder(lm, *key)
-            samples, block = _align(pairs, encoders[key], held)
-            yield name, dict(zip(sorted(pairs.lines), samples, strict=True)), block
+                encoders[key] = _encoder(lm, model, *key)
+            held.hold(encoders[key], pairs.column(0))
+            # The target's vectors have no name here: they are gone when `use` returns.
+            yield name, use(name, pairs, held.vectors, encoders[key](pairs.column(1)))
 
 
-@dataclass
 class _Held:
     """The pivot's vectors, kept for the tasks that share them."""
 
-    key: Any = None
-    vectors: SentenceVectors | None = None
+    vectors: SentenceVectors
+    _key: Any = None
 
-
-def _align(pairs: Pairs, encode: Encoder, held: _Held) -> tuple[list[SentenceRivals], TaskBlock]:
-    """Score one language; its vectors are gone when this returns."""
-    key = (encode.tap, encode.weights, pairs.column(0))
-    if held.vectors is None or held.key != key:
-        held.vectors = None  # before the new ones take their memory
-        held.key, held.vectors = key, encode(pairs.column(0))
-    target = encode(pairs.column(1))
-    result = profile(held.vectors, target)
-    beside = Beside()
-    add_text_baselines(beside, pairs.column(0), pairs.column(1), encode.tokenizer)
-    block = _task_block(pairs, held.vectors, target, result)
-    return _samples(result, beside), {**block, **beside.block}
+    def hold(self, encode: Encoder, sentences: tuple[str, ...]) -> None:
+        key = (encode, sentences)
+        if self._key == key:
+            return
+        if self._key is not None:
+            del self.vectors  # before the new ones take their memory
+        self._key, self.vectors = key, encode(sentences)
 
 
 def _encoder_key(pairs: Pairs) -> tuple[str, str]:
     return pairs.settings["tap"], pairs.settings["weights"]
 
 
-def _encoder(lm: Any, tap: Any, weights: Any) -> Encoder:
+def _encoder(lm: Any, model: Any, tap: Any, weights: Any) -> Encoder:
     batch = lm.batch_size
     if not isinstance(batch, int):  # "auto": start high; the encoder halves when memory runs out
         batch = lm.max_batch_size or DEFAULT_BATCH
     return Encoder(
-        lm.model,
+        model,
         lm.tokenizer,
         tap=tap,
         weights=weights,
@@ -272,22 +340,14 @@ def _task_block(
         weights=settings["weights"],
         source=pairs.source,
         tokens={"pivot": _tokens(pivot), "target": _tokens(target)},
-        nas=_hits(result.nas),
-        nav=_hits(result.nav),
-        hidden=_hits(result.hidden),
+        nas=hits_block(result.nas),
+        nav=hits_block(result.nav),
+        hidden=hits_block(result.hidden),
     )
 
 
 def _tokens(vectors: SentenceVectors) -> TokensBlock:
     return TokensBlock(total=sum(vectors.tokens), truncated=vectors.truncated)
-
-
-def _hits(alignment: Alignment) -> HitsBlock:
-    return HitsBlock(
-        mutual=alignment.mutual.tolist(),
-        forward=alignment.forward.tolist(),
-        backward=alignment.backward.tolist(),
-    )
 
 
 def _record(lm: Any, blocks: dict[str, TaskBlock]) -> None:
@@ -304,7 +364,7 @@ def _record(lm: Any, blocks: dict[str, TaskBlock]) -> None:
 
 
 def _model_block(lm: Any) -> ModelBlock:
-    encoder = _encoder(lm, "gate", "position")
+    encoder = _encoder(lm, lm.model, "gate", "position")
     model = lm.model
     config = model.config.get_text_config()
     return ModelBlock(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.metric_names import CONTROLS
 
 Tap = Literal["gate", "inner"]
 TAPS: tuple[str, ...] = get_args(Tap)
@@ -15,6 +16,7 @@ Weights = Literal["position", "uniform", "last"]
 WEIGHTS: tuple[str, ...] = get_args(Weights)
 
 DEFAULT_N = 100
+DEFAULT_SEEDS = 3
 
 HARNESS_KEYS = frozenset(
     {
@@ -47,6 +49,8 @@ class Options:
         tap: Where neurons are read: `gate` is act(W_gate x), `inner` the input of the down
             projection.
         weights: Token weights of the sentence vector: `position`, `uniform` or `last`.
+        control: Controls to score beside the model: `untrained`, `shuffled`. A text or a list.
+        control_seeds: How often each control is drawn, with the seeds 0, 1, ...
     """
 
     data_dir: str | None = None
@@ -54,6 +58,8 @@ class Options:
     n: int = DEFAULT_N
     tap: Tap = "gate"
     weights: Weights = "position"
+    control: tuple[str, ...] = ()
+    control_seeds: int = DEFAULT_SEEDS
 
 
 KEYS = tuple(option.name for option in fields(Options))
@@ -83,11 +89,28 @@ def parse_options(metadata: Mapping[str, Any], foreign: Collection[str] = ()) ->
         if key in given and not (isinstance(given[key], str) and given[key]):
             raise NeuronXAError(f"{key} is {given[key]!r}; it must be a non-empty text.")
     n = given.get("n", DEFAULT_N)
-    if isinstance(n, bool) or not isinstance(n, int) or n < 2:
+    if not _whole(n) or n < 2:
         raise NeuronXAError(f"n is {n!r}; it must be a whole number of sentence pairs, 2 or more.")
+    seeds = given.get("control_seeds", DEFAULT_SEEDS)
+    if not _whole(seeds) or seeds < 1:
+        raise NeuronXAError(f"control_seeds is {seeds!r}; it must be a whole number, 1 or more.")
+    if "control" in given:
+        given["control"] = _some_of("control", given["control"], tuple(CONTROLS))
     one_of("tap", given.get("tap", "gate"), TAPS)
     one_of("weights", given.get("weights", "position"), WEIGHTS)
     return Options(**given)
+
+
+def _whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _some_of(name: str, value: object, valid: Collection[str]) -> tuple[str, ...]:
+    """One text, or a list of texts, each of them valid; in the order of the valid ones."""
+    chosen = value if isinstance(value, list | tuple) else [value]
+    for each in chosen:
+        one_of(name, each, valid)
+    return tuple(each for each in valid if each in chosen)
 
 
 def one_of(name: str, value: object, valid: Collection[str]) -> None:

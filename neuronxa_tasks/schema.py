@@ -36,11 +36,25 @@ class TokensBlock(TypedDict):
     truncated: int
 
 
+class ProfileBlock(TypedDict):
+    """Hits of one control run."""
+
+    seed: int
+    nas: HitsBlock
+    nav: HitsBlock
+    hidden: HitsBlock
+
+
 class BesideBlock(TypedDict, total=False):
-    """What stands beside the scores of one language pair. Absent in files of older versions."""
+    """What stands beside the scores of one language pair.
+
+    Absent in files of older versions, and `controls` where none was asked for: the name of each
+    control, and its hits for every seed.
+    """
 
     surface: TextHitsBlock
     token_overlap: TextHitsBlock
+    controls: dict[str, list[ProfileBlock]]
 
 
 class TaskBlock(BesideBlock):

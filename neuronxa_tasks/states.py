@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuronxa_tasks.alignment import Alignment, align
+from neuronxa_tasks.alignment import Alignment, Compare, align, cosine
 from neuronxa_tasks.architectures import Layout, locate
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.options import TAPS, WEIGHTS, Tap, Weights, one_of
@@ -70,20 +70,21 @@ class Profile:
         return means | {f"{name}_max": each.max for name, each in named.items()}
 
 
-def profile(pivot: SentenceVectors, target: SentenceVectors) -> Profile:
+def profile(pivot: SentenceVectors, target: SentenceVectors, compare: Compare = cosine) -> Profile:
     """Align the vectors of two line-parallel lists of sentences.
 
     Args:
         pivot: Vectors of the pivot language.
         target: Vectors of the target language, from the same encoder.
+        compare: Similarity of all pairs of vectors of a layer; see `align`.
 
     Raises:
         NeuronXAError: The two do not belong together, or have fewer than two sentences.
     """
     return Profile(
-        nas=align(pivot.nas, target.nas),
-        nav=align(pivot.nav, target.nav),
-        hidden=align(pivot.hidden, target.hidden),
+        nas=align(pivot.nas, target.nas, compare),
+        nav=align(pivot.nav, target.nav, compare),
+        hidden=align(pivot.hidden, target.hidden, compare),
     )
 
 

@@ -42,13 +42,17 @@ _METRICS = {
     "`nasca_max`, `navca_max`, `mexa_max`": "the best layer instead of the mean",
     "`surface`": "the same share by TF-IDF of character n-grams of the bare text, without a model",
     "`token_overlap`": "the same by TF-IDF of the tokens of the model's tokenizer",
+    "`<score>_floor`, `<score>_above_floor`": "with the control `untrained`: the score of the same "
+    "architecture with fresh random weights, and the score less that",
+    "`<score>_shuffled`": "with the control `shuffled`: the score of wrong pairs, which is no more "
+    "than chance",
 }
 
 READING = """\
 All lie between 0 and 1, higher is more alignment. Chance is 1/(2n - 1): 0.005 at n = 100. `surface`
 and `token_overlap` are what names, digits and shared words give away; a score says something about
-the model where it is above them. Scores depend on n, so compare only scores of the same n. A group's
-score is the plain mean over its languages. A language has no score against itself.
+the model where it is above them. Scores depend on n, so compare only scores of the same n. A
+group's score is the plain mean over its languages. A language has no score against itself.
 """
 
 OPTIONS = {
@@ -58,6 +62,8 @@ OPTIONS = {
     "tap": "where neurons are read: `gate` (default; the activation function's output) or `inner` "
     "(the input of the down projection)",
     "weights": "token weights of a sentence vector: `position` (default), `uniform` or `last`",
+    "control": "controls to score beside the model: `untrained`, `shuffled`, or a list of both",
+    "control_seeds": "how often each control is drawn; default 3",
 }
 
 _BENCHMARKS = {
@@ -130,7 +136,7 @@ Homepage: https://github.com/facebookresearch/flores/tree/main/flores200
 }
 """,
     licence="CC BY-SA 4.0. The text is not part of this package.",
-    options=("data_dir", "pivot", "n", "tap", "weights"),
+    options=("data_dir", "pivot", "n", "tap", "weights", "control", "control_seeds"),
     example="--tasks neuronxa_flores_xnli,xnli",
     notes="""\
 Belebele's passages are made of FLORES sentences. Where a score is to predict Belebele, take
@@ -171,7 +177,7 @@ Homepage: https://github.com/facebookresearch/LASER/tree/main/data/tatoeba/v1
     licence="The test set points to the terms of use of Tatoeba (https://tatoeba.org/eng/terms_of_use"
     "), where sentences are CC BY 2.0 FR unless marked otherwise. The text is not part of\n"
     "this package.",
-    options=("data_dir", "n", "tap", "weights"),
+    options=("data_dir", "n", "tap", "weights", "control", "control_seeds"),
     example="--tasks neuronxa_tatoeba_fra,neuronxa_tatoeba_swh",
     notes="""\
 The English side differs from language to language, and some languages have many sentences of one
@@ -189,7 +195,7 @@ quick look and a test of the set-up; for results to publish, take FLORES-200.
 """,
     citations="",
     licence="MIT, like the package.",
-    options=("pivot", "n", "tap", "weights"),
+    options=("pivot", "n", "tap", "weights", "control", "control_seeds"),
     example="--tasks neuronxa_mini",
     notes="""\
 With `pivot` set to another language, the group still leaves English out; name

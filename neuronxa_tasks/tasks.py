@@ -125,6 +125,8 @@ class NeuronXATask(Task):  # type: ignore[misc]
             "target": self.target,
             "tap": self.options.tap,
             "weights": self.options.weights,
+            "control": list(self.options.control),
+            "control_seeds": self.options.control_seeds,
         }
         return PairInstance(
             request_type=self.OUTPUT_TYPE,

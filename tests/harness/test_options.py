@@ -10,19 +10,23 @@ from typing import Any
 
 import lm_eval
 import pytest
+import torch
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import handle_non_serializable
+from transformers import AutoModelForCausalLM
 
 import neuronxa_tasks
 from neuronxa_tasks.corpora import CORPORA
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.fingerprint import fingerprint
 from neuronxa_tasks.model import NeuronXALM
-from neuronxa_tasks.states import Encoder, SentenceVectors
+from neuronxa_tasks.states import Encoder, SentenceVectors, profile
 from neuronxa_tasks.surface import surface
 
 pytestmark = [pytest.mark.harness, pytest.mark.tiny]
 
 FRENCH = "neuronxa_mini_fra_Latn"
+NAMES = {"nasca": "nas", "navca": "nav", "mexa": "hidden"}
 SCORES = ("nasca", "navca", "mexa", "nasca_max", "navca_max", "mexa_max")
 
 
@@ -135,6 +139,41 @@ def test_text_baselines_stand_beside_the_scores(lm: NeuronXALM) -> None:
     )
 
 
+def test_controls_stand_beside_the_scores(lm: NeuronXALM) -> None:
+    seeds, n = 2, 20
+    before = fingerprint(lm.model)
+    results = run(
+        lm,
+        "neuronxa_mini",
+        metadata={"control": ["shuffled", "untrained"], "control_seeds": seeds, "n": n},
+    )
+    entry, block = results["results"][FRENCH], results["config"]["neuronxa"]["tasks"][FRENCH]
+    assert scores(results) == scores(run(lm, FRENCH, limit=n))  # controls change no score
+    assert fingerprint(lm.model) == before
+    text = CORPORA["mini"].load("eng_Latn", "fra_Latn", n)
+    floors = []
+    for seed, control in enumerate(block["controls"]["untrained"]):
+        torch.manual_seed(seed)
+        fresh = AutoModelForCausalLM.from_config(lm.model.config, dtype=torch.float32).eval()
+        encode = Encoder(fresh, lm.tokenizer)
+        floors.append(profile(encode(text.pivot), encode(text.target)))
+        assert control["seed"] == seed
+        assert control["nas"]["mutual"] == floors[-1].nas.mutual.tolist()
+        assert control["hidden"]["forward"] == floors[-1].hidden.forward.tolist()
+    assert len(floors) == len(block["controls"]["shuffled"]) == seeds
+    for score, name in NAMES.items():
+        floor = sum(each.scores[score] for each in floors) / seeds
+        assert entry[f"{score}_floor,none"] == pytest.approx(floor, abs=1e-12)
+        above = entry[f"{score},none"] - floor
+        assert entry[f"{score}_above_floor,none"] == pytest.approx(above, abs=1e-12)
+        assert entry[f"{score}_above_floor_stderr,none"] > 0
+        wrong = [sum(each[name]["mutual"]) for each in block["controls"]["shuffled"]]
+        layers = len(block[name]["mutual"])
+        assert entry[f"{score}_shuffled,none"] == pytest.approx(sum(wrong) / seeds / layers / n)
+        assert f"{score}_above_floor,none" in results["groups"]["neuronxa_mini"]
+    json.dumps(results, default=handle_non_serializable)
+
+
 def test_pivot_and_target_can_trade_places(lm: NeuronXALM) -> None:
     there = run(lm, FRENCH)["config"]["neuronxa"]["tasks"][FRENCH]
     english = "neuronxa_mini_eng_Latn"
@@ -176,6 +215,9 @@ def test_options_are_used_and_recorded(
         ({"pivot": "xyz_Latn"}, ["The pivot 'xyz_Latn' is not a language of mini"]),
         ({"pivot": 3}, ["pivot is 3"]),
         ({"data_dir": ""}, ["data_dir is ''"]),
+        ({"control": "random"}, ["control is 'random'", "untrained, shuffled"]),
+        ({"control": ["shuffled", 3]}, ["control is 3"]),
+        ({"control_seeds": 0}, ["control_seeds is 0", "1 or more"]),
     ],
 )
 def test_wrong_metadata_is_refused(
