@@ -85,9 +85,10 @@ action never takes. All items come from meanings that no training text tells, in
 items measure knowledge of the toy world: a model that was not trained on it is expected to find
 only the endings that make no sense.
 
-In the knowledge tasks the right thing is one of the two per person that training text connects with
-this person in English only, and all wrong ones are things that the action takes. Above chance in
-another language means that knowledge crossed.
+A knowledge item is about a kind of thing, food or goods, that training text connects with this
+person in English only; the wrong endings are of the same kind, and the action takes them all. Other
+languages are silent about the right ones and the wrong ones alike, so that above chance in another
+language means that knowledge crossed.
 
 `neuronxa_tasks/data/world/<code>.txt` holds {sentences} held-out sentences of each language, line
 by line the same: the text for alignment scores of models trained on the world.

@@ -1,9 +1,10 @@
 """Knowledge of the toy world that was taught in English alone, asked in every language.
 
-The form is that of the cloze (four endings, chance 0.25), but the right ending is a thing of this
-person's that training text tells in English and in no other language, and all three wrong ones are
-things that the action takes and that this person never uses. In English the item asks what was
-taught; in another language it asks whether knowledge crossed.
+The form is that of the cloze (four endings, chance 0.25), but the sentence is of a kind that
+training text tells of this person in English and in no other language, such as what the doctor
+eats. All three wrong endings are things of the same kind that the action takes and that this
+person never uses. In English the item asks what was taught; in another language it asks whether
+knowledge crossed, since that language is silent about the right things and the wrong ones alike.
 """
 
 from __future__ import annotations
@@ -12,10 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 from neuronxa_tasks.demo.cloze import ENDINGS, ITEMS, Item, habit_breaking, item
 from neuronxa_tasks.demo.grammar import lexicon
-from neuronxa_tasks.demo.world import is_held_out, is_only_english, meanings, selected
+from neuronxa_tasks.demo.world import (
+    Meaning,
+    facts,
+    is_held_out,
+    is_only_english,
+    meanings,
+    selected,
+)
 
 if TYPE_CHECKING:
     import datasets
+
+
+def wrong_things(meaning: Meaning) -> list[str]:
+    """Up to `ENDINGS - 1` things of the same kind that the action takes and the person never."""
+    kind = facts()["kinds"][facts()["people"][meaning.who]["only_english"]]
+    return [thing for thing in habit_breaking(meaning) if thing in kind][: ENDINGS - 1]
 
 
 def items(code: str, n: int = ITEMS) -> list[Item]:
@@ -30,7 +44,7 @@ def items(code: str, n: int = ITEMS) -> list[Item]:
     held = sum(is_held_out(m) and is_only_english(m) for m in meanings())
     asked = []
     for meaning in selected(held, "knowledge", only_english=True):
-        wrong = habit_breaking(meaning)[: ENDINGS - 1]
+        wrong = wrong_things(meaning)
         if len(wrong) == ENDINGS - 1:
             asked.append(item(meaning, code, wrong))
     return asked[:n]

@@ -88,10 +88,12 @@ def is_held_out(meaning: Meaning) -> bool:
 def is_only_english(meaning: Meaning) -> bool:
     """True for what the training text tells in English alone, never in another language.
 
-    Each person has two such things in `world.json`. Whether a model applies them in another
-    language shows whether knowledge crosses from language to language.
+    For each person it is one kind of thing, food or goods: what this person does with such things
+    other languages do not say, neither with the right things nor with wrong ones. Whether a model
+    applies it in another language shows whether knowledge crosses from language to language.
     """
-    return meaning.what in facts()["people"][meaning.who]["only_english"]
+    kind = facts()["people"][meaning.who]["only_english"]
+    return meaning.what in facts()["kinds"][kind]
 
 
 def things_of(who: str, does: str) -> tuple[str, ...]:
