@@ -18,6 +18,10 @@ from neuronxa_tasks.correlate.joint import joint_permutation
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results import Results
 
+RESAMPLED_POINTS = 6
+"""With fewer points no bootstrap interval is given: most resamples repeat so many of them that r
+is 1, -1 or missing, and the interval says more about that than about r."""
+
 Record = dict[str, Any]
 """One line of a table: column to text, number (NaN: not computable), truth value or None."""
 
@@ -138,11 +142,12 @@ def analyse(
         for pair in study.pairs
         for model in pair.models()
     ]
-    across = list(_across_models(study, settings)) if len(study.models) >= 2 else []
+    across = list(_across_models(study, settings)) if len(study.models) > 1 else []
     differences = list(_differences(study, settings))
     partial = list(_partial(study, covariates, settings))
     lines, predictions = _predictions(study, settings)
-    averages = [_average_record(pair, settings) for pair in study.pairs]
+    several = len(study.models) > 1
+    averages = [_average_record(pair, settings) for pair in study.pairs] if several else []
     families = {
         "correlations": _adjust(correlations, "p"),
         "averages": _adjust(averages, "p"),
@@ -258,22 +263,29 @@ def _both_kinds(
         "r": r.r,
         "fisher_low": r.interval.low,
         "fisher_high": r.interval.high,
-        "boot_low": r.bootstrap.low,
-        "boot_high": r.bootstrap.high,
-        "boot_method": r.bootstrap.method,
+        **_bootstrap(r.bootstrap, r.n),
+        "boot_method": r.bootstrap.method if r.n >= RESAMPLED_POINTS else "none",
         "p": r.permutation.p,
         "p_method": r.permutation.method,
         "rho": rho.r,
         "rho_fisher_low": rho.interval.low,
         "rho_fisher_high": rho.interval.high,
-        "rho_boot_low": rho.bootstrap.low,
-        "rho_boot_high": rho.bootstrap.high,
+        **_bootstrap(rho.bootstrap, rho.n, "rho_"),
         "rho_p": rho.permutation.p,
         "reason": r.reason,
     }
 
 
 _KINDS: tuple[stats.Kind, ...] = ("pearson", "spearman")
+
+
+def _bootstrap(interval: stats.BootstrapInterval, n: int, prefix: str = "") -> Record:
+    """Both ends of an interval over n resampled points; NaN where n is too small for one."""
+    enough = n >= RESAMPLED_POINTS
+    return {
+        f"{prefix}boot_low": interval.low if enough else math.nan,
+        f"{prefix}boot_high": interval.high if enough else math.nan,
+    }
 
 
 def _noise(variable: Variable, model: str, languages: Sequence[str]) -> float:
@@ -328,15 +340,15 @@ def _average_record(pair: Pair, settings: Settings) -> Record:
     pearson, spearman = found["pearson"], found["spearman"]
     has_r = [reason is None for reason in pearson.reasons]
     used = [n for n, usable in zip(pearson.n, has_r, strict=True) if usable]
+    # A language can only change places where every model has it.
+    shared = ~(np.isnan(x[has_r]) | np.isnan(y[has_r])).any(axis=0)
     permutation = joint_permutation(
-        x[has_r],
-        y[has_r],
+        x[has_r][:, shared],
+        y[has_r][:, shared],
         rng=settings.stream("joint", pair.x.label, pair.y.label),
         n_permutations=settings.resamples,
     )
     rho = [value for value in spearman.r if not math.isnan(value)]
-    thin = pearson.average.reason is None and len(codes) <= stats.MIN_POINTS
-    low, high = pearson.bootstrap.low, pearson.bootstrap.high
     return {
         "x": pair.x.label,
         "y": pair.y.label,
@@ -346,29 +358,23 @@ def _average_record(pair: Pair, settings: Settings) -> Record:
         "n_max": max(used, default=0),
         "languages": len(codes),
         "r": pearson.average.r,
-        "boot_low": math.nan if thin else low,
-        "boot_high": math.nan if thin else high,
-        "boot_reason": _THIN if thin else None,
+        **_bootstrap(pearson.bootstrap, len(codes)),
         "fisher_low": pearson.average.interval.low,
         "fisher_high": pearson.average.interval.high,
         "q": pearson.average.q,
         "q_p": pearson.average.q_p,
         "p": permutation.p,
         "p_method": permutation.method,
+        "p_languages": int(shared.sum()) if any(has_r) else 0,
         "rho_median": float(np.median(rho)) if rho else math.nan,
         "rho": spearman.average.r,
-        "rho_boot_low": spearman.bootstrap.low,
-        "rho_boot_high": spearman.bootstrap.high,
+        **_bootstrap(spearman.bootstrap, len(codes), "rho_"),
         "primary": is_named(pair, settings.primary)
         and _primary_model(pair, settings.primary) is None,
         "reason": pearson.average.reason
         if pearson.average.count
         else next((reason for reason in pearson.reasons if reason), pearson.average.reason),
     }
-
-
-# Resamples need four different languages; of four, only the sample itself has them.
-_THIN = f"{stats.MIN_POINTS} languages cannot be resampled"
 
 
 def _across_models(study: Study, settings: Settings) -> Iterator[Record]:
@@ -416,6 +422,9 @@ def _pooled(study: Study, settings: Settings) -> Iterator[Record]:
                 confidence=settings.confidence,
                 n_resamples=settings.resamples,
             )
+            # Many models do not make up for languages: two languages have no correlation.
+            few = found.n_languages < stats.MIN_POINTS
+            interval = stats.Interval(math.nan, math.nan) if few else found.interval
             yield {
                 "x": pair.x.label,
                 "y": pair.y.label,
@@ -423,12 +432,11 @@ def _pooled(study: Study, settings: Settings) -> Iterator[Record]:
                 "n": found.n,
                 "models": found.n_models,
                 "languages": found.n_languages,
-                "r": found.r,
-                "boot_low": found.bootstrap.low,
-                "boot_high": found.bootstrap.high,
-                "fisher_low": found.interval.low,
-                "fisher_high": found.interval.high,
-                "reason": found.reason,
+                "r": math.nan if few else found.r,
+                **_bootstrap(found.bootstrap, found.n_languages),
+                "fisher_low": interval.low,
+                "fisher_high": interval.high,
+                "reason": too_few(found.n_languages, "languages") if few else found.reason,
             }
 
 
@@ -491,8 +499,7 @@ def _differences(study: Study, settings: Settings) -> Iterator[Record]:
                     "r2": found.r_second,
                     "r12": found.r_between,
                     "difference": found.difference,
-                    "boot_low": found.bootstrap.low,
-                    "boot_high": found.bootstrap.high,
+                    **_bootstrap(found.bootstrap, found.n),
                     "williams_t": found.williams.t,
                     "williams_df": found.williams.df,
                     "williams_p": found.williams.p,
@@ -555,9 +562,9 @@ def _partial(study: Study, covariates: Covariates, settings: Settings) -> Iterat
                 }
 
 
-def too_few(n: int) -> str:
+def too_few(n: int, what: str = "complete points") -> str:
     """Why n points have no correlation, in the words of `stats`."""
-    return f"only {n} complete points; a correlation needs at least {stats.MIN_POINTS}"
+    return f"only {n} {what}; a correlation needs at least {stats.MIN_POINTS}"
 
 
 def _partial_averages(partial: list[Record], settings: Settings) -> Iterator[Record]:

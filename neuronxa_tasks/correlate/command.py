@@ -8,7 +8,13 @@ import shlex
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
+    from neuronxa_tasks.correlate.analysis import Analysis, Primary, Settings
+    from neuronxa_tasks.correlate.cells import Study
+    from neuronxa_tasks.correlate.covariates import Covariates
+    from neuronxa_tasks.results import Results
 
 DESCRIPTION = """\
 Correlates alignment scores with benchmarks over languages: r with n, intervals and p for each
@@ -162,11 +168,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _documents(
     options: argparse.Namespace,
-    results: Any,
-    study: Any,
-    analysis: Any,
-    settings: Any,
-    covariates: Any,
+    results: Results,
+    study: Study,
+    analysis: Analysis,
+    settings: Settings,
+    covariates: Covariates,
     versions: dict[str, str],
     figures: list[tuple[str, str]],
     figure_files: list[str],
@@ -267,7 +273,7 @@ def _pairs(given: Sequence[str], option: str, form: str) -> dict[str, str]:
     return found
 
 
-def _primary(text: str | None) -> Any:
+def _primary(text: str | None) -> Primary | None:
     from neuronxa_tasks.correlate.analysis import Primary
     from neuronxa_tasks.errors import NeuronXAError
 
@@ -314,10 +320,7 @@ def _command(options: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def _told(out: Path, analysis: Any) -> str:
-    tests = analysis.families.get("correlations", 0)
-    named = [record for record in [*analysis.correlations, *analysis.averages] if record["primary"]]
-    lines = [f"{out / 'report.md'}: {tests} correlations over languages"]
-    if not tests and not named:
-        lines[0] += ", none could be computed; the report says why"
-    return "\n".join(lines)
+def _told(out: Path, analysis: Analysis) -> str:
+    with_r = sum(record["r"] == record["r"] for record in analysis.correlations)
+    told = f"{with_r} of {len(analysis.correlations)} correlations over languages"
+    return f"{out / 'report.md'}: {told}" + ("" if with_r else "; the report says why not")

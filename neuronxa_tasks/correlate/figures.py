@@ -6,6 +6,7 @@ import html
 import importlib
 import json
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Drawing:
 
     Attributes:
         name: file name without ending.
-        caption: what it shows, one or two sentences.
+        caption: what it shows, in a few words.
         chart: an Altair chart.
     """
 
@@ -104,9 +105,7 @@ def draw(
     drawings = [
         Drawing(
             f"scatter_{_safe(pair.y.label)}_{_safe(pair.x.label)}",
-            f"{pair.y.label} against {pair.x.label}, one point per language. Line: least squares; "
-            f"band: {confidence:.0%} prediction interval for one more language; r with its Fisher "
-            "interval.",
+            f"{pair.y.label} against {pair.x.label}",
             _scatter(alt, pair, records, short, confidence),
         )
         for pair in drawn_pairs(study, analysis)[0]
@@ -118,8 +117,7 @@ def draw(
     drawings += [
         Drawing(
             f"layers_{_safe(label)}",
-            f"Correlation of each layer's alignment with {label} over languages, with its "
-            f"{confidence:.0%} Fisher interval. Layer 0 of hidden states is the embeddings.",
+            f"r of each layer's alignment with {label} over languages",
             _profile(alt, layers),
         )
         for label, layers in sorted(by_outcome.items())
@@ -144,9 +142,8 @@ def render(drawings: Iterable[Drawing], libraries: Libraries) -> dict[str, bytes
     parts: list[str] = []
     for drawing in drawings:
         spec = drawing.chart.to_dict()
-        files[f"figures/{drawing.name}.svg"] = convert.vegalite_to_svg(
-            spec, vl_version=version
-        ).encode()
+        svg = str(convert.vegalite_to_svg(spec, vl_version=version))
+        files[f"figures/{drawing.name}.svg"] = _renumbered(svg).encode()
         files[f"figures/{drawing.name}.png"] = convert.vegalite_to_png(
             spec, vl_version=version, scale=2
         )
@@ -173,6 +170,19 @@ def render(drawings: Iterable[Drawing], libraries: Libraries) -> dict[str, bytes
             ]
         ).encode()
     return files
+
+
+_SVG_ID = re.compile(r'(?<=["#])(clip|gradient_)(\d+)(?=["\)])')
+
+
+def _renumbered(svg: str) -> str:
+    """Numbers the ids of a drawing from 0; Vega counts on from one drawing to the next."""
+    seen: dict[str, str] = {}
+
+    def number(match: re.Match[str]) -> str:
+        return seen.setdefault(match[0], f"{match[1]}{len(seen)}")
+
+    return _SVG_ID.sub(number, svg)
 
 
 def _scatter(

@@ -34,7 +34,7 @@ def joint_permutation(
 
     Returns:
         No p where a value is missing (languages could then not change places), with fewer than
-        four languages, or where a column is constant.
+        four languages, without a model, or where a row is constant.
     """
     table_x, table_y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     models, n = table_x.shape

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from neuronxa_tasks.correlate.analysis import Analysis, Record, Settings, is_named
+from neuronxa_tasks.correlate.analysis import RESAMPLED_POINTS, Analysis, Record, Settings, is_named
 from neuronxa_tasks.correlate.cells import Study
 
-LONG = 150
+LONG = 80
 """A table with more lines than this stays in its CSV file."""
 _SHOW_PREDICTIONS = 3
 
@@ -245,7 +245,8 @@ def _headline(study: Study, analysis: Analysis, level: str) -> list[str]:
         header += ["BH", "median rho", "p of Q"]
         parts.append(_table(header, rows))
         parts.append(
-            "p: languages shuffled for all models at once, statistic: mean r. The Fisher interval "
+            "p: languages shuffled for all models at once (those that all models have), statistic: "
+            "mean r. The Fisher interval "
             "takes the models for independent of each other, which models over the same languages "
             "are not; prefer the bootstrap. p of Q: whether the models differ more than their "
             "intervals allow."
@@ -253,15 +254,6 @@ def _headline(study: Study, analysis: Analysis, level: str) -> list[str]:
         parts += _without(
             [record for record in analysis.averages if math.isnan(record["r"])], ("y", "x")
         )
-        thin = [record for record in _computed(analysis.averages) if record["boot_reason"]]
-        if thin:
-            parts.append(
-                "\n".join(
-                    f"- {record['y']}, {record['x']}: no bootstrap interval, "
-                    f"{record['boot_reason']}"
-                    for record in thin
-                )
-            )
     return parts
 
 
@@ -277,18 +269,21 @@ def _by_model(study: Study, analysis: Analysis) -> list[str]:
             groups[pair.y.label if pair.x.kind == "alignment" else ""].append(key)
     parts = ["## Each model"] if groups else []
     for outcome, keys in groups.items():
-        header = ["model", "n", *(x if outcome else f"{x} ~ {y}" for x, y in keys)]
+        header = ["model"]
+        for x, y in keys:
+            record = averages[(x, y)]
+            n = _span(record["n_min"], record["n_max"])
+            header.append(f"{x if outcome else f'{x} ~ {y}'} (n={n})")
         rows = []
         for model in study.models:
             records = [found.get((model, *key)) for key in keys]
             if any(records):
-                sizes = sorted({record["n"] for record in records if record})
                 cells = [
                     _with_range(r["r"], r["fisher_low"], r["fisher_high"]) if r else "–"
                     for r in records
                 ]
-                rows.append([model, _span(sizes[0], sizes[-1]), *cells])
-        rows.append(["**average**", "", *(f"**{_r(averages[key]['r'])}**" for key in keys)])
+                rows.append([model, *cells])
+        rows.append(["**average**", *(f"**{_r(averages[key]['r'])}**" for key in keys)])
         parts += [f"### {outcome}" if outcome else "### Between benchmarks", _table(header, rows)]
     if groups:
         parts.append("Pearson's r with its Fisher interval.")
@@ -354,7 +349,7 @@ def _differences(analysis: Analysis) -> list[str]:
             for (y, x1, x2), group in groups.items()
         ]
         header = ["benchmark", "first", "second", "models", "mean difference of r"]
-        header += ["models with first > second", "of these and the others: Holm < .05"]
+        header += ["models with first > second", "models with Holm p < .05"]
         parts.append(_table(header, rows))
     if len(records) <= LONG:
         rows = [
@@ -410,7 +405,9 @@ def _partial(analysis: Analysis) -> list[str]:
         header = ["benchmark", "with", "given", "models", "n", "r", "partial r, Fisher"]
         parts += [_table(header, rows), "Averages over models by Fisher's z."]
     single = _computed(analysis.partial)
-    if single and not several:
+    if single and not several and len(single) > LONG:
+        parts.append(f"{len(single)} partial correlations: see `partial.csv`.")
+    elif single and not several:
         rows = [
             [
                 record["model"],
@@ -466,6 +463,7 @@ def _pooled(analysis: Analysis) -> list[str]:
             "a language on the one side does so on the other, which a language's resources cannot "
             "explain. The bootstrap resamples languages; Fisher takes all rows for independent.",
         ]
+        parts += _without([r for r in analysis.pooled if math.isnan(r["r"])], ("y", "x", "effects"))
     if analysis.mixed:
         rows = [
             [
@@ -621,6 +619,8 @@ def _layer_peaks(analysis: Analysis) -> list[str]:
                 _r(statistics.median(record["r"] for record in records)),
             ]
         )
+    if len(rows) > LONG:
+        return ["## Layers", f"{len(rows)} profiles: see `layers.csv`."]
     header = ["model", "benchmark", "corpus", "representation", "layers with r", "best layer", "n"]
     return [
         "## Layers",
@@ -644,7 +644,8 @@ def _method(analysis: Analysis, settings: Settings) -> list[str]:
     return [
         "## How it was computed",
         f"- Intervals: Fisher's z; bootstrap with {settings.resamples} resamples of languages "
-        "(BCa, percentile where that has no answer; averages and pooled: percentile).\n"
+        "(BCa, percentile where that has no answer; averages and pooled: percentile), none for "
+        f"fewer than {RESAMPLED_POINTS} points.\n"
         "- p: permutation, exact up to 8 points, otherwise "
         f"{settings.resamples} random ones, so that no p is below "
         f"{1 / (settings.resamples + 1):.1g}.\n"
