@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import os
+import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 from commands import BIN, ENVIRONMENT, Finished
 from hub import Hub
 
+from neuronxa_tasks import transfer
 from neuronxa_tasks.languages import benchmark_languages
 from neuronxa_tasks.rankc import rankc_from_samples, sample_files
 
@@ -24,16 +28,16 @@ TASKS = (
 )  # fmt: skip
 
 
-def evaluate(folder: Path, checkpoint: Path, **env: str) -> Finished:
-    """Run all tasks; FLORES and BMLAMA-53 come from the cache of this package."""
+def evaluate(
+    folder: Path, model: str, tasks: Sequence[str], limit: int, env: Mapping[str, str]
+) -> Finished:
+    """Run tasks; FLORES and BMLAMA-53 come from the cache of this package."""
     folder.mkdir()
     done = subprocess.run(
         [
-            BIN / "neuronxa", "run", "--model", "hf-neuronxa",
-            "--model_args", f"pretrained={checkpoint}", "--tasks", ",".join(TASKS),
-            "--limit", str(LIMIT), "--metadata", f'{{"n": {LIMIT}}}',
-            "--batch_size", "32", "--device", "cpu", "--log_samples",
-            "--output_path", "out",
+            BIN / "neuronxa", "run", "--model", "hf-neuronxa", "--model_args", model,
+            "--tasks", ",".join(tasks), "--limit", str(limit), "--metadata", f'{{"n": {limit}}}',
+            "--batch_size", "32", "--device", "cpu", "--log_samples", "--output_path", "out",
         ],
         capture_output=True, text=True, encoding="utf-8", timeout=600, cwd=folder, check=False,
         env={**os.environ, **ENVIRONMENT, **env},
@@ -55,7 +59,8 @@ def environment(hub: Hub, data_dir: Path, tmp_path_factory: pytest.TempPathFacto
 def online(
     environment: dict[str, str], checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Finished:
-    done = evaluate(tmp_path_factory.mktemp("on") / "run", checkpoint, **environment)
+    folder = tmp_path_factory.mktemp("on") / "run"
+    done = evaluate(folder, f"pretrained={checkpoint}", TASKS, LIMIT, environment)
     assert done.code == 0, done.err
     return done
 
@@ -115,14 +120,60 @@ def test_rankc_from_the_run(online: Finished) -> None:
     assert math.isclose(same.value, 1)
 
 
+def test_documented_snippets(
+    online: Finished, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(online.folder.parent)
+    rankc, ratio = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    exec(rankc, {})
+    assert "zh: RankC 0." in capsys.readouterr().out
+    exec(ratio, {})
+    assert capsys.readouterr().out == re.findall(r"# ([\d.]+)\n", ratio)[0] + "\n"
+
+
+def offline(environment: dict[str, str]) -> dict[str, str]:
+    return {**environment, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1"}
+
+
 def test_offline_from_the_cache(
     online: Finished, environment: dict[str, str], hub: Hub, checkpoint: Path, tmp_path: Path
 ) -> None:
     asked = len(hub.requests)
-    done = evaluate(
-        tmp_path / "run", checkpoint,
-        **{**environment, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1"},
-    )  # fmt: skip
+    model = f"pretrained={checkpoint}"
+    tasks = [task for task in TASKS if task != "neuronxa_bmlama53"]  # which no Hub serves
+    done = evaluate(tmp_path / "run", model, tasks, LIMIT, offline(environment))
     assert done.code == 0, done.err
     assert len(hub.requests) == asked
-    assert scores(done) == scores(online)
+    found, expected = scores(done), scores(online)
+    assert found == {task: expected[task] for task in found}
+
+
+def test_transfer(
+    online: Finished,
+    environment: dict[str, str],
+    checkpoint: Path,
+    data_dir: Path,
+    tmp_path: Path,
+) -> None:
+    """Fine-tuned on the very rows that are evaluated, the harness finds them all right."""
+    train = tmp_path / "train.jsonl"
+    with (data_dir / "xnli" / "en.jsonl").open(encoding="utf-8") as file:
+        train.write_text("".join(next(file) for _ in range(LIMIT)), encoding="utf-8")
+    parser = argparse.ArgumentParser()
+    transfer.add_arguments(parser)
+    adapter = tmp_path / "adapter"
+    options = [checkpoint, "--train", train, "-o", adapter, "--steps", 40, "--lr", 2e-2]
+    transfer.run(parser.parse_args([*map(str, options), "--batch", str(LIMIT), "--device", "cpu"]))
+
+    model = f"pretrained={checkpoint},peft={adapter}"
+    tasks = ("xnli_en", "xnli_fr", "neuronxa_flores_fra_Latn")
+    done = evaluate(tmp_path / "run", model, tasks, LIMIT, offline(environment))
+    assert done.code == 0, done.err
+    before, after = online.results["results"], done.results["results"]
+    assert before["xnli_en"]["acc,none"] < after["xnli_en"]["acc,none"] == 1
+    assert 0 <= after["xnli_fr"]["acc,none"] <= 1
+    # The neurons are those of the adapted model.
+    blocks = [each.results["config"]["neuronxa"]["model"] for each in (online, done)]
+    assert blocks[0]["fingerprint"] != blocks[1]["fingerprint"]
+    assert blocks[0]["neurons"] == blocks[1]["neurons"]

@@ -127,6 +127,17 @@ def test_readmes_name_every_task_and_group() -> None:
         assert set(listed) == made
 
 
+def test_documented_commands_name_what_exists(harness: Any) -> None:
+    root = CONFIGS.parent
+    for page in (root / "docs" / "benchmarks.md", CONFIGS / "benchmarks" / "README.md"):
+        text = page.read_text(encoding="utf-8")
+        named = re.findall(r"--tasks ([\w,]+)", text)
+        assert named
+        for tasks in named:
+            assert harness.load(tasks.split(","))["tasks"]
+        assert set(re.findall(r"`(neuronxa_(?:with|flores)_\w+)`", text)) <= set(harness.all_tasks)
+
+
 def test_check_and_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = str(tmp_path)
     assert benchmark_yaml.main(["--check", "--root", root]) == 1
