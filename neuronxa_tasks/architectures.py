@@ -327,6 +327,7 @@ def locate(model: Any) -> Layout:
             "these, run the benchmarks alone, or add a row to neuronxa_tasks/architectures.py."
         )
     _refuse_slices(model, found)
+    _refuse_prompts(model, found)
     blocks = tuple(_module(decoder, family.layers, found).children())
     ffns = tuple(
         FFN(index, neurons, name)
@@ -344,6 +345,16 @@ def _refuse_slices(model: Any, found: str) -> None:
             "slice of the neurons and a score would be one of the slice. Load it without "
             "tp_plan; parallelize=True spreads whole layers over devices and is exact."
         )
+
+
+def _refuse_prompts(model: Any, found: str) -> None:
+    for adapter in (getattr(model, "peft_config", None) or {}).values():
+        if getattr(adapter, "is_prompt_learning", False):
+            raise NeuronXAError(
+                f"{found} has a {adapter.peft_type.value} adapter, which puts learned tokens "
+                "before the text outside of the decoder; a score would be one of the model "
+                "without it. Use an adapter of weights such as LoRA, or run the benchmarks alone."
+            )
 
 
 def _neurons(
@@ -382,9 +393,10 @@ def _experts(block: nn.Module, path: str, name: str, found: str) -> RoutedNeuron
     ):
         raise NeuronXAError(
             f"The experts `{name}.{path}` of {found} ({type(experts).__name__}) do not hold "
-            "their weights as floating-point matrices, because they are quantised or another "
-            "version of transformers stores them otherwise, so their neurons cannot be read. "
-            "Load the model without quantisation, or run the benchmarks alone."
+            "their weights as floating-point matrices, because they are quantised, wrapped by an "
+            "adapter, or stored otherwise by another version of transformers, so their neurons "
+            "cannot be read. Load the model without quantisation, merge the adapter "
+            "(merge_and_unload), or run the benchmarks alone."
         )
     count, rows, columns = matrices[1].shape  # type: ignore[union-attr]
     each = rows if getattr(experts, "is_transposed", False) else columns

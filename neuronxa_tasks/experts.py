@@ -33,12 +33,21 @@ def expert_activations(
     Yields:
         For each expert with tokens: its number, the rows of its tokens [m], their place among the
         k experts of the token [m], and the activations [m, F_expert].
+
+    Raises:
+        NeuronXAError: The experts' weights are offloaded.
     """
     experts: Any = neurons.experts
     transposed = getattr(experts, "is_transposed", False)
     entry = "gate_up_proj" if getattr(experts, "has_gate", True) else "up_proj"
     matrices = getattr(experts, entry)
     biases = getattr(experts, f"{entry}_bias", None)
+    if matrices.is_meta:
+        raise NeuronXAError(
+            f"The weights of the experts `{neurons.name}` are offloaded, so their neurons cannot "
+            "be read. Give the model more memory (max_memory, more devices), or run the "
+            "benchmarks alone."
+        )
     for expert in sorted(set(index.flatten().tolist())):
         if expert >= neurons.count:  # stands for "no expert"
             continue
