@@ -32,6 +32,7 @@ from neuronxa_tasks.beside import (
     hits_block,
 )
 from neuronxa_tasks.controls import shuffled_profile, untrained
+from neuronxa_tasks.covariates import covariates
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.fingerprint import fingerprint
 from neuronxa_tasks.schema import (
@@ -206,7 +207,9 @@ def _score(lm: Any, tasks: dict[str, Pairs]) -> Any:
     ) -> tuple[list[SentenceRivals], TaskBlock]:
         result = profile(pivot, target)
         beside = Beside()
-        add_text_baselines(beside, pairs.column(0), pairs.column(1), lm.tokenizer)
+        texts = pairs.column(0), pairs.column(1)
+        add_text_baselines(beside, *texts, lm.tokenizer)
+        beside.block["covariates"] = covariates(texts, (pivot, target), lm.tokenizer)
         if name in floors:
             add_floor(beside, floors[name], result)
         if "shuffled" in pairs.settings["control"]:

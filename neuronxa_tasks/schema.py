@@ -45,6 +45,32 @@ class ProfileBlock(TypedDict):
     hidden: HitsBlock
 
 
+Side = Literal["pivot", "target"]
+
+
+class NormsBlock(TypedDict):
+    """Mean Euclidean norm of the sentence vectors, per layer."""
+
+    nav: list[float | None]
+    hidden: list[float | None]
+
+
+class CovariatesBlock(TypedDict):
+    """What may drive a score, with six digits; null where it does not exist.
+
+    `fertility`: tokens of the target / tokens of the pivot, without special tokens.
+    `unknown_rate`: share of unknown tokens.
+    `nas_density`: mean NAS per layer, the weighted share of active neurons.
+    `hub_skewness`: of the 10-occurrence of the target's sentences, per layer.
+    """
+
+    fertility: float | None
+    unknown_rate: dict[Side, float | None]
+    nas_density: dict[Side, list[float | None]]
+    norm: dict[Side, NormsBlock]
+    hub_skewness: dict[Literal["nas", "nav", "hidden"], list[float | None]]
+
+
 class BesideBlock(TypedDict, total=False):
     """What stands beside the scores of one language pair.
 
@@ -54,6 +80,7 @@ class BesideBlock(TypedDict, total=False):
 
     surface: TextHitsBlock
     token_overlap: TextHitsBlock
+    covariates: CovariatesBlock
     controls: dict[str, list[ProfileBlock]]
 
 
@@ -71,7 +98,7 @@ class TaskBlock(BesideBlock):
     tap: Literal["gate", "inner"]
     weights: Literal["position", "uniform", "last"]
     source: dict[str, Any]
-    tokens: dict[Literal["pivot", "target"], TokensBlock]
+    tokens: dict[Side, TokensBlock]
     nas: HitsBlock
     nav: HitsBlock
     hidden: HitsBlock
