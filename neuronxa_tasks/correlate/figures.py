@@ -262,6 +262,7 @@ def _profile(alt: Any, layers: list[Record]) -> Any:
     colour = alt.Color(
         "what:N",
         title=None,
+        legend=alt.Legend(symbolOpacity=1),
         scale=alt.Scale(domain=names, range=[_COLOURS[name] for name in names]),
     )
     x_axis = alt.X(
