@@ -14,7 +14,7 @@ from neuronxa_tasks.alignment import Alignment, Compare, align, cosine
 from neuronxa_tasks.architectures import Layout, locate
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.options import TAPS, WEIGHTS, Tap, Weights, one_of
-from neuronxa_tasks.taps import Taps
+from neuronxa_tasks.taps import Pooled, Taps
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ class SentenceVectors:
             the last one after the final norm.
         tokens: Tokens per sentence as they were fed, special tokens included.
         truncated: How many sentences were longer than the context and lost their end.
+        signs: As `hidden`, weighted shares of tokens whose hidden state is positive: what NAS is
+            to neurons. Empty unless asked for.
     """
 
     nas: tuple[Tensor, ...]
@@ -38,6 +40,7 @@ class SentenceVectors:
     hidden: tuple[Tensor, ...]
     tokens: tuple[int, ...]
     truncated: int
+    signs: tuple[Tensor, ...] = ()
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -107,6 +110,7 @@ class Encoder:
             that it adds is kept with the weight of its position, as MEXA does.
         routed_nav: In a mixture of experts, multiply NAV by the routing weight of the expert. Off
             by default, so that NAV is the activation itself, as in a dense model.
+        hidden_signs: Also give the signs of hidden states.
 
     Raises:
         NeuronXAError: An unknown option, or an architecture whose neurons are not known.
@@ -123,6 +127,7 @@ class Encoder:
         max_length: int | None = None,
         add_special_tokens: bool | None = None,
         routed_nav: bool = False,
+        hidden_signs: bool = False,
     ) -> None:
         one_of("tap", tap, TAPS)
         one_of("weights", weights, WEIGHTS)
@@ -133,13 +138,14 @@ class Encoder:
         self.weights: Weights = weights
         self.batch_size = batch_size
         self.routed_nav = routed_nav
+        self.hidden_signs = hidden_signs
         self._model = model
         self.tokenizer = tokenizer
         self._special = (
             {} if add_special_tokens is None else {"add_special_tokens": add_special_tokens}
         )
         text = model.config.get_text_config() if hasattr(model, "config") else None
-        self._max_length = max_length or getattr(text, "max_position_embeddings", None)
+        self.max_length = max_length or getattr(text, "max_position_embeddings", None)
 
     def __call__(
         self, sentences: Sequence[str], progress: Callable[[int], object] | None = None
@@ -171,21 +177,23 @@ class Encoder:
                 "Call model.eval() first."
             )
         tokens = [self._tokenize(sentence) for sentence in sentences]
-        inputs = [ids[: self._max_length] for ids in tokens]
+        inputs = [ids[: self.max_length] for ids in tokens]
         truncated = sum(len(ids) < len(full) for ids, full in zip(inputs, tokens, strict=True))
         if truncated:
             logger.warning(
                 "%d of %d sentences are longer than the context of %d tokens and lost their end.",
                 truncated,
                 len(sentences),
-                self._max_length,
+                self.max_length,
             )
         # Longest first: padding is least, and memory runs out at once or never.
         distinct = sorted(dict.fromkeys(inputs), key=len, reverse=True)
         place = {ids: row for row, ids in enumerate(distinct)}
         row_of = [place[ids] for ids in inputs]
-        filled: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
-        taps = Taps(self.layout, self.tap, routed_nav=self.routed_nav)
+        filled: Pooled = ([], [], [], [])
+        taps = Taps(
+            self.layout, self.tap, routed_nav=self.routed_nav, hidden_signs=self.hidden_signs
+        )
         with torch.inference_mode(), taps:
             for start, stop, pooled in self._batches(taps, distinct):
                 into = [i for i, row in enumerate(row_of) if start <= row < stop]
@@ -202,9 +210,9 @@ class Encoder:
                         all_rows[torch.tensor(into)] = rows[torch.tensor(source)]
                 if progress is not None:
                     progress(len(into))
-        nas, nav, hidden = (tuple(group) for group in filled)
+        nas, nav, hidden, signs = (tuple(group) for group in filled)
         lengths = tuple(len(ids) for ids in inputs)
-        return SentenceVectors(nas, nav, hidden, lengths, truncated)
+        return SentenceVectors(nas, nav, hidden, lengths, truncated, signs)
 
     def _tokenize(self, sentence: str) -> tuple[int, ...]:
         ids = tuple(self.tokenizer(sentence, **self._special)["input_ids"])
@@ -217,7 +225,7 @@ class Encoder:
 
     def _batches(
         self, taps: Taps, distinct: list[tuple[int, ...]]
-    ) -> Iterator[tuple[int, int, tuple[list[Tensor], list[Tensor], list[Tensor]]]]:
+    ) -> Iterator[tuple[int, int, Pooled]]:
         """Yield start, stop and the vectors of the rows between them."""
         start = 0
         while start < len(distinct):
@@ -237,9 +245,7 @@ class Encoder:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
-    def _forward(
-        self, taps: Taps, batch: list[tuple[int, ...]]
-    ) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    def _forward(self, taps: Taps, batch: list[tuple[int, ...]]) -> Pooled:
         """Sentence vectors of one batch, padded on the right."""
         lengths = torch.tensor([len(ids) for ids in batch])
         longest = int(lengths.max())
@@ -257,10 +263,10 @@ class Encoder:
 
     def _check_finite(
         self,
-        pooled: tuple[list[Tensor], list[Tensor], list[Tensor]],
+        pooled: Pooled,
         sentences: Mapping[int, str],
     ) -> None:
-        _, nav, hidden = pooled  # NAS of NaN is 0: it hides what NAV shows
+        _, nav, hidden, _ = pooled  # NAS of NaN is 0: it hides what NAV shows
         for name, group in (("neuron activations", nav), ("hidden states", hidden)):
             finite = torch.stack([torch.isfinite(each).all(dim=1).cpu() for each in group])
             if not bool(finite.all()):
