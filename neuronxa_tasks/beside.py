@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from neuronxa_tasks.alignment import Alignment, Rates
-from neuronxa_tasks.metric_names import SCORES
+from neuronxa_tasks.metric_names import SCORES, VARIANTS
 from neuronxa_tasks.schema import BesideBlock, HitsBlock, ProfileBlock, TextHitsBlock
-from neuronxa_tasks.states import Profile
+from neuronxa_tasks.states import Profile, SentenceVectors
 from neuronxa_tasks.surface import content_tokens, surface, token_overlap
+from neuronxa_tasks.variants import variant_alignments
 
 
 @dataclass
@@ -95,6 +96,19 @@ def add_shuffled(beside: Beside, runs: Sequence[ControlRun]) -> None:
         shares: Rates = np.mean([run.shares[score] for run in runs], axis=0)
         beside.metrics[f"{score}_shuffled"] = shares.tolist()
     _add_runs(beside, "shuffled", runs)
+
+
+def add_variants(
+    beside: Beside, variants: Sequence[str], pivot: SentenceVectors, target: SentenceVectors
+) -> None:
+    """Add other comparisons of the same vectors, `<score>_<variant>`."""
+    for variant in variants:
+        found = variant_alignments(variant, pivot, target)
+        blocks = beside.block.setdefault("variants", {})
+        blocks[variant] = {name: hits_block(each) for name, each in found.items()}
+        for score in VARIANTS[variant]:
+            shares = found[SCORES[score]].shares
+            beside.metrics[f"{score}_{variant}"] = shares.tolist()
 
 
 def hits_block(alignment: Alignment) -> HitsBlock:

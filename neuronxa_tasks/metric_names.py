@@ -14,10 +14,19 @@ CONTROLS: dict[str, tuple[str, ...]] = {
 }
 """Control -> endings of the metrics it adds to each score."""
 
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "centred": tuple(SCORES),
+    "csls": tuple(SCORES),
+    "width_matched": ("nasca", "navca"),
+    "hidden_sign": ("mexa",),
+}
+"""Variant -> the scores it has a version of. The metric is called `<score>_<variant>`."""
+
 METRICS = (
     *SCORES,
     *(f"{score}_max" for score in SCORES),
     *BASELINES,
     *(f"{score}_{ending}" for each in CONTROLS.values() for ending in each for score in SCORES),
+    *(f"{score}_{variant}" for variant, scores in VARIANTS.items() for score in scores),
 )
 """All metrics a group can average."""

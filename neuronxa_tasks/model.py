@@ -28,6 +28,7 @@ from neuronxa_tasks.beside import (
     add_floor,
     add_shuffled,
     add_text_baselines,
+    add_variants,
     control_run,
     hits_block,
 )
@@ -210,6 +211,7 @@ def _score(lm: Any, tasks: dict[str, Pairs]) -> Any:
         texts = pairs.column(0), pairs.column(1)
         add_text_baselines(beside, *texts, lm.tokenizer)
         beside.block["covariates"] = covariates(texts, (pivot, target), lm.tokenizer)
+        add_variants(beside, pairs.settings["variants"], pivot, target)
         if name in floors:
             add_floor(beside, floors[name], result)
         if "shuffled" in pairs.settings["control"]:
@@ -267,7 +269,7 @@ def _each(
     """
     # Tasks with one pivot text follow each other, so that it is encoded once.
     order = sorted(tasks, key=lambda name: (_encoder_key(tasks[name]), tasks[name].column(0), name))
-    encoders: dict[tuple[str, str], Encoder] = {}
+    encoders: dict[tuple[str, str, bool], Encoder] = {}
     held = _Held()
     with tqdm(order, desc=description, disable=lm.rank != 0, unit="lang") as progress:
         for name in progress:
@@ -296,11 +298,14 @@ class _Held:
         self._key, self.vectors = key, encode(sentences)
 
 
-def _encoder_key(pairs: Pairs) -> tuple[str, str]:
-    return pairs.settings["tap"], pairs.settings["weights"]
+def _encoder_key(pairs: Pairs) -> tuple[str, str, bool]:
+    settings = pairs.settings
+    return settings["tap"], settings["weights"], "hidden_sign" in settings["variants"]
 
 
-def _encoder(lm: Any, model: Any, tap: Any, weights: Any) -> Encoder:
+def _encoder(
+    lm: Any, model: Any, tap: Any = "gate", weights: Any = "position", hidden_signs: bool = False
+) -> Encoder:
     batch = lm.batch_size
     if not isinstance(batch, int):  # "auto": start high; the encoder halves when memory runs out
         batch = lm.max_batch_size or DEFAULT_BATCH
@@ -309,6 +314,7 @@ def _encoder(lm: Any, model: Any, tap: Any, weights: Any) -> Encoder:
         lm.tokenizer,
         tap=tap,
         weights=weights,
+        hidden_signs=hidden_signs,
         batch_size=batch,
         max_length=lm.max_length,
         add_special_tokens=lm.add_bos_token,
@@ -367,7 +373,7 @@ def _record(lm: Any, blocks: dict[str, TaskBlock]) -> None:
 
 
 def _model_block(lm: Any) -> ModelBlock:
-    encoder = _encoder(lm, lm.model, "gate", "position")
+    encoder = _encoder(lm, lm.model)
     model = lm.model
     config = model.config.get_text_config()
     return ModelBlock(

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any, Literal, TypeGuard, get_args
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.metric_names import CONTROLS
+from neuronxa_tasks.metric_names import CONTROLS, VARIANTS
 
 Tap = Literal["gate", "inner"]
 TAPS: tuple[str, ...] = get_args(Tap)
@@ -51,6 +51,8 @@ class Options:
         weights: Token weights of the sentence vector: `position`, `uniform` or `last`.
         control: Controls to score beside the model: `untrained`, `shuffled`. A text or a list.
         control_seeds: How often each control is drawn, with the seeds 0, 1, ...
+        variants: Further ways to compare the same vectors; see `metric_names.VARIANTS`. A text or
+            a list.
     """
 
     data_dir: str | None = None
@@ -60,6 +62,7 @@ class Options:
     weights: Weights = "position"
     control: tuple[str, ...] = ()
     control_seeds: int = DEFAULT_SEEDS
+    variants: tuple[str, ...] = ()
 
 
 KEYS = tuple(option.name for option in fields(Options))
@@ -96,6 +99,8 @@ def parse_options(metadata: Mapping[str, Any], foreign: Collection[str] = ()) ->
         raise NeuronXAError(f"control_seeds is {seeds!r}; it must be a whole number, 1 or more.")
     if "control" in given:
         given["control"] = _some_of("control", given["control"], tuple(CONTROLS))
+    if "variants" in given:
+        given["variants"] = _some_of("variants", given["variants"], tuple(VARIANTS))
     one_of("tap", given.get("tap", "gate"), TAPS)
     one_of("weights", given.get("weights", "position"), WEIGHTS)
     return Options(**given)

@@ -74,14 +74,15 @@ class CovariatesBlock(TypedDict):
 class BesideBlock(TypedDict, total=False):
     """What stands beside the scores of one language pair.
 
-    Absent in files of older versions, and `controls` where none was asked for: the name of each
-    control, and its hits for every seed.
+    Absent in files of older versions. `controls` (its hits for every seed) and `variants` (hits of
+    each representation it has) are there where they were asked for.
     """
 
     surface: TextHitsBlock
     token_overlap: TextHitsBlock
     covariates: CovariatesBlock
     controls: dict[str, list[ProfileBlock]]
+    variants: dict[str, dict[str, HitsBlock]]
 
 
 class TaskBlock(BesideBlock):

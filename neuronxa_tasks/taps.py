@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,9 @@ from neuronxa_tasks.architectures import FFN, DenseNeurons, Layout, RoutedNeuron
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.experts import expert_activations, routing
 from neuronxa_tasks.options import Tap
+
+Pooled: TypeAlias = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
+"""NAS, NAV, hidden states and their signs."""
 
 
 class Taps:
@@ -28,16 +31,25 @@ class Taps:
         layout: Where the neurons are.
         tap: `gate` reads act(W_gate x), `inner` reads the input of the down projection.
         routed_nav: Multiply the NAV of a routed expert by its routing weight.
+        hidden_signs: Also read where hidden states are positive.
     """
 
-    def __init__(self, layout: Layout, tap: Tap = "gate", *, routed_nav: bool = False) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        tap: Tap = "gate",
+        *,
+        routed_nav: bool = False,
+        hidden_signs: bool = False,
+    ) -> None:
         self._layout = layout
         self._tap: Tap = tap
         self._routed_nav = routed_nav
+        self._hidden_signs = hidden_signs
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
         self._weights: dict[torch.device, Tensor] = {}
         self._states: list[list[list[tuple[Tensor, Tensor]]]] = []  # layer, part, times fired
-        self._hidden: list[list[Tensor]] = []
+        self._hidden: list[list[list[Tensor]]] = []  # layer, times fired, values (and signs)
 
     def __enter__(self) -> Taps:
         try:
@@ -68,7 +80,7 @@ class Taps:
         self._states = [[[] for _ in ffn.neurons] for ffn in self._layout.ffns]
         self._hidden = [[] for _ in range(len(self._layout.blocks) + 1)]
 
-    def end(self, last: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+    def end(self, last: Tensor) -> Pooled:
         """Check that every hook fired once and hand over the sentence vectors.
 
         Args:
@@ -77,12 +89,13 @@ class Taps:
         Returns:
             NAS and NAV, each one tensor [B, F] float32 per feed-forward network, and hidden
             states, one tensor [B, d] float32 per block and one more: the input of the first
-            block, then the output of each.
+            block, then the output of each. Last the weighted shares of tokens whose hidden state
+            is positive, of the same shapes, or nothing.
 
         Raises:
             NeuronXAError: A hook fired more or less than once.
         """
-        self._hidden[-1] = [self._pool(last)]
+        self._hidden[-1] = [self._pool_hidden(last)]
         for parts, ffn in zip(self._states, self._layout.ffns, strict=True):
             for fired, neurons in zip(parts, ffn.neurons, strict=True):
                 self._prove(len(fired), ffn, neurons)
@@ -97,9 +110,10 @@ class Taps:
             [torch.cat([fired[0][kind] for fired in parts], dim=1) for parts in self._states]
             for kind in (0, 1)
         )
-        hidden = [each[0] for each in self._hidden]
+        hidden = [fired[0][0] for fired in self._hidden]
+        signs = [fired[0][1] for fired in self._hidden] if self._hidden_signs else []
         self._states, self._hidden, self._weights = [], [], {}
-        return nas, nav, hidden
+        return nas, nav, hidden, signs
 
     def _place(self, index: int, part: int, neurons: DenseNeurons | RoutedNeurons) -> None:
         def keep(states: tuple[Tensor, Tensor]) -> None:
@@ -128,13 +142,18 @@ class Taps:
             self._handles.append(block.register_forward_hook(self._block_output(index + 1)))
 
     def _first_input(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._hidden[0].append(self._pool(args[0] if args else kwargs["hidden_states"]))
+        self._hidden[0].append(self._pool_hidden(args[0] if args else kwargs["hidden_states"]))
 
     def _block_output(self, index: int) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_: nn.Module, __: Any, output: Any) -> None:
-            self._hidden[index].append(self._pool(output[0] if type(output) is tuple else output))
+            states = output[0] if type(output) is tuple else output
+            self._hidden[index].append(self._pool_hidden(states))
 
         return hook
+
+    def _pool_hidden(self, states: Tensor) -> list[Tensor]:
+        pooled = [self._pool(states)]
+        return [*pooled, self._pool(states > 0)] if self._hidden_signs else pooled
 
     def _dense(self, neurons: DenseNeurons, activation: Tensor) -> tuple[Tensor, Tensor]:
         if activation.shape[-1] != neurons.width:

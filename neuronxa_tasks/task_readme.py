@@ -46,6 +46,8 @@ _METRICS = {
     "architecture with fresh random weights, and the score less that",
     "`<score>_shuffled`": "with the control `shuffled`: the score of wrong pairs, which is no more "
     "than chance",
+    "`<score>_centred`, `<score>_csls`, `nasca_width_matched`, `navca_width_matched`, "
+    "`mexa_hidden_sign`": "with `variants`: other ways to compare the same vectors",
 }
 
 READING = """\
@@ -64,6 +66,8 @@ OPTIONS = {
     "weights": "token weights of a sentence vector: `position` (default), `uniform` or `last`",
     "control": "controls to score beside the model: `untrained`, `shuffled`, or a list of both",
     "control_seeds": "how often each control is drawn; default 3",
+    "variants": "further ways to compare: `centred`, `csls`, `width_matched`, `hidden_sign`, or a "
+    "list of them",
 }
 
 _BENCHMARKS = {
@@ -136,7 +140,7 @@ Homepage: https://github.com/facebookresearch/flores/tree/main/flores200
 }
 """,
     licence="CC BY-SA 4.0. The text is not part of this package.",
-    options=("data_dir", "pivot", "n", "tap", "weights", "control", "control_seeds"),
+    options=("data_dir", "pivot", "n", "tap", "weights", "control", "control_seeds", "variants"),
     example="--tasks neuronxa_flores_xnli,xnli",
     notes="""\
 Belebele's passages are made of FLORES sentences. Where a score is to predict Belebele, take
@@ -177,7 +181,7 @@ Homepage: https://github.com/facebookresearch/LASER/tree/main/data/tatoeba/v1
     licence="The test set points to the terms of use of Tatoeba (https://tatoeba.org/eng/terms_of_use"
     "), where sentences are CC BY 2.0 FR unless marked otherwise. The text is not part of\n"
     "this package.",
-    options=("data_dir", "n", "tap", "weights", "control", "control_seeds"),
+    options=("data_dir", "n", "tap", "weights", "control", "control_seeds", "variants"),
     example="--tasks neuronxa_tatoeba_fra,neuronxa_tatoeba_swh",
     notes="""\
 The English side differs from language to language, and some languages have many sentences of one
@@ -195,7 +199,7 @@ quick look and a test of the set-up; for results to publish, take FLORES-200.
 """,
     citations="",
     licence="MIT, like the package.",
-    options=("pivot", "n", "tap", "weights", "control", "control_seeds"),
+    options=("pivot", "n", "tap", "weights", "control", "control_seeds", "variants"),
     example="--tasks neuronxa_mini",
     notes="""\
 With `pivot` set to another language, the group still leaves English out; name

@@ -127,6 +127,7 @@ class NeuronXATask(Task):  # type: ignore[misc]
             "weights": self.options.weights,
             "control": list(self.options.control),
             "control_seeds": self.options.control_seeds,
+            "variants": list(self.options.variants),
         }
         return PairInstance(
             request_type=self.OUTPUT_TYPE,

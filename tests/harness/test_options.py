@@ -22,6 +22,7 @@ from neuronxa_tasks.fingerprint import fingerprint
 from neuronxa_tasks.model import NeuronXALM
 from neuronxa_tasks.states import Encoder, SentenceVectors, profile
 from neuronxa_tasks.surface import surface
+from neuronxa_tasks.variants import variant_alignments
 
 pytestmark = [pytest.mark.harness, pytest.mark.tiny]
 
@@ -174,6 +175,31 @@ def test_controls_stand_beside_the_scores(lm: NeuronXALM) -> None:
     json.dumps(results, default=handle_non_serializable)
 
 
+def test_variants_stand_beside_the_scores(lm: NeuronXALM) -> None:
+    n = 20
+    chosen = ["hidden_sign", "centred", "csls", "width_matched"]
+    results = run(lm, "neuronxa_mini", metadata={"variants": chosen, "n": n})
+    entry, block = results["results"][FRENCH], results["config"]["neuronxa"]["tasks"][FRENCH]
+    assert scores(results) == scores(run(lm, FRENCH, limit=n))
+    text = CORPORA["mini"].load("eng_Latn", "fra_Latn", n)
+    encode = Encoder(lm.model, lm.tokenizer, hidden_signs=True)
+    pivot, target = encode(text.pivot), encode(text.target)
+    assert set(block["variants"]) == set(chosen)
+    for variant in chosen:
+        found = variant_alignments(variant, pivot, target)
+        assert block["variants"][variant].keys() == found.keys()
+        for score, name in NAMES.items():
+            if name in found:
+                assert block["variants"][variant][name]["mutual"] == found[name].mutual.tolist()
+                value = entry[f"{score}_{variant},none"]
+                assert value == pytest.approx(found[name].mean, abs=1e-12)
+                assert f"{score}_{variant},none" in results["groups"]["neuronxa_mini"]
+            else:
+                assert f"{score}_{variant},none" not in entry
+    one = run(lm, FRENCH, metadata={"variants": "csls", "n": n})
+    assert one["results"][FRENCH]["mexa_csls,none"] == entry["mexa_csls,none"]
+
+
 def test_pivot_and_target_can_trade_places(lm: NeuronXALM) -> None:
     there = run(lm, FRENCH)["config"]["neuronxa"]["tasks"][FRENCH]
     english = "neuronxa_mini_eng_Latn"
@@ -217,6 +243,7 @@ def test_options_are_used_and_recorded(
         ({"data_dir": ""}, ["data_dir is ''"]),
         ({"control": "random"}, ["control is 'random'", "untrained, shuffled"]),
         ({"control": ["shuffled", 3]}, ["control is 3"]),
+        ({"variants": ["csls", "best"]}, ["variants is 'best'", "centred, csls, width_matched"]),
         ({"control_seeds": 0}, ["control_seeds is 0", "1 or more"]),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 import naive
 import numpy as np
 import pytest
+import torch
 from models import TINY, byte_tokenizer, tiny_model
 
 from neuronxa_tasks.architectures import FAMILIES
@@ -114,3 +115,19 @@ def test_flores(model_type: str, data_dir: Path) -> None:
     length = 40 if FAMILIES[model_type].routed is None else 20  # experts go token by token
     texts = (flores(data_dir, "eng_Latn", length), flores(data_dir, "fra_Latn", length))
     check(model_type, texts, n=40)
+
+
+def test_signs_of_hidden_states() -> None:
+    sentences = mini("deu_Latn")[:5]
+    vectors = Encoder(model_of("llama"), TOKENIZER, hidden_signs=True)(sentences)
+    without = Encoder(model_of("llama"), TOKENIZER)(sentences)
+    assert without.signs == ()
+    assert all(map(torch.equal, vectors.hidden, without.hidden))
+    assert len(vectors.signs) == len(vectors.hidden)
+    for i, sentence in enumerate(sentences):
+        hidden = naive.read(model_of("llama"), TOKENIZER, sentence).hidden
+        for ours, states in zip(vectors.signs, hidden, strict=True):
+            share = naive.nas_counts(states, "position") / sum(
+                naive.weights(len(states), "position")
+            )
+            np.testing.assert_allclose(ours[i].numpy(), share, atol=1e-6)
