@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	$(BIN)/neuronxa run --model hf-neuronxa \
-	  --model_args pretrained=$$($(BIN)/neuronxa path --checkpoint) \
+	  --model_args pretrained=$$($(BIN)/neuronxa path --checkpoint),dtype=float32 \
 	  --tasks neuronxa_world,neuronxa_mini,neuronxa_world_cloze \
 	  --batch_size 32 --device cpu --output_path demo-results
 	@echo && echo "Results file:" && ls -t demo-results/*/results_*.json | head -n 1

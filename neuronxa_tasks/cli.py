@@ -1,7 +1,7 @@
 """The command `neuronxa`: one subcommand per verb, heavy imports inside it.
 
-Exit codes: 0 done, 2 wrong input or usage, 130 interrupted; `run` otherwise ends as the harness
-ends. Errors that a user can cause are one sentence on the error stream.
+Exit codes: 0 done, 1 a check of `doctor` failed, 2 wrong input or usage, 130 interrupted; `run`
+otherwise ends as the harness ends. Errors that a user can cause are one sentence on the error stream.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from typing import Any
 from neuronxa_tasks import __version__, transfer
 from neuronxa_tasks.correlate import command as correlate_command
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.options import DEFAULT_N
 
 _EXAMPLES = """\
 examples:
   neuronxa run --model hf-neuronxa --model_args pretrained=DIR_OR_NAME \\
       --tasks neuronxa_flores_xnli,xnli --output_path out
   lm_eval run --model hf --include_path "$(neuronxa path)" ...    the plain harness command
+  neuronxa doctor --model_args pretrained=NAME                    will a run work?
   neuronxa fetch flores200                                        the official archive, once
   neuronxa tasks new mycorpus FOLDER -o DIR                       your own parallel text
   neuronxa correlate out scores.csv -o report                     alignment against benchmarks
@@ -70,6 +72,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     path.set_defaults(action=_path)
 
+    doctor = verbs.add_parser(
+        "doctor",
+        help="look at a model and say whether a full run will work",
+        description="Loads a model as `neuronxa run` would, reports what it is, and runs ten "
+        "sentences through it. Exit code 1 if a check fails.",
+    )
+    doctor.add_argument(
+        "--model_args", required=True, help="as for `run`: pretrained=NAME,dtype=bfloat16,..."
+    )
+    doctor.add_argument("--device", help="as for `run`: cpu, cuda:0, ...")
+    doctor.add_argument(
+        "--n", type=int, default=DEFAULT_N, help="sentence pairs of the run that is planned"
+    )
+    doctor.set_defaults(action=_doctor)
+
     fetch = verbs.add_parser(
         "fetch", help="download a corpus once", description="Download and check a corpus once."
     )
@@ -110,6 +127,29 @@ def _path(options: argparse.Namespace) -> int:
     shipped = Path(__file__).resolve().parent / "demo" / "checkpoints" / "llama"
     print(shipped if options.checkpoint else task_configs())
     return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from neuronxa_tasks.doctor import examine
+    from neuronxa_tasks.model import NeuronXALM
+
+    try:
+        lm = NeuronXALM.create_from_arg_string(options.model_args, {"device": options.device})
+    except (OSError, TypeError, ValueError) as error:  # of transformers, on a wrong name or file
+        reason = " ".join(str(error).split())[:300]
+        raise NeuronXAError(
+            f"The model of --model_args {options.model_args!r} could not be loaded: {reason} "
+            "Check the name or folder, and what else the loader names."
+        ) from error
+    examination = examine(
+        lm.model,
+        lm.tokenizer,
+        n=options.n,
+        max_length=lm.max_length,
+        add_special_tokens=lm.add_bos_token,
+    )
+    print(examination)
+    return 0 if examination.ok else 1
 
 
 def _fetch(options: argparse.Namespace) -> int:
