@@ -1,7 +1,8 @@
 """The command `neuronxa`: one subcommand per verb, heavy imports inside it.
 
 Exit codes: 0 done, 1 a check of `doctor` failed, 2 wrong input or usage, 130 interrupted; `run`
-otherwise ends as the harness ends. Errors that a user can cause are one sentence on the error stream.
+otherwise ends as the harness ends. Errors that a user can cause are one sentence on the error
+stream.
 """
 
 from __future__ import annotations
