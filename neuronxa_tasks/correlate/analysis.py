@@ -6,7 +6,6 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from neuronxa_tasks import stats
 from neuronxa_tasks.correlate.cells import Pair, Study, Variable
 from neuronxa_tasks.correlate.covariates import Covariates
 from neuronxa_tasks.correlate.joint import joint_permutation
+from neuronxa_tasks.correlate.joint_difference import joint_difference
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results import Results
 
@@ -77,6 +77,7 @@ class Analysis:
         pooled: r over all models and languages, given model (and language) effects.
         mixed: slopes of mixed models; empty unless asked for.
         differences: of two scores that explain the same outcome, for each model.
+        difference_averages: of their averages over models.
         partial: r given covariates, for each model.
         partial_averages: their average over models.
         lines: the straight line of each model and pair, and how well it predicts.
@@ -91,6 +92,7 @@ class Analysis:
     pooled: list[Record]
     mixed: list[Record]
     differences: list[Record]
+    difference_averages: list[Record]
     partial: list[Record]
     partial_averages: list[Record]
     lines: list[Record]
@@ -107,6 +109,7 @@ class Analysis:
             "pooled",
             "mixed",
             "differences",
+            "difference_averages",
             "partial",
             "partial_averages",
             "lines",
@@ -162,6 +165,7 @@ def analyse(
         pooled=list(_pooled(study, settings)),
         mixed=list(_mixed(study, settings)) if settings.mixed_model else [],
         differences=differences,
+        difference_averages=list(_difference_averages(study, differences, settings)),
         partial=partial,
         partial_averages=list(_partial_averages(partial, settings)),
         lines=lines,
@@ -466,46 +470,80 @@ def _mixed(study: Study, settings: Settings) -> Iterator[Record]:
 
 
 def _differences(study: Study, settings: Settings) -> Iterator[Record]:
-    for outcome, pairs in study.competitors().items():
-        for first, second in combinations(pairs, 2):
-            if first.x.kind != second.x.kind:
-                continue  # alignment and another benchmark do not compete
-            for model in first.models():
-                codes = [
-                    code
-                    for code in first.languages(model)
-                    if code in second.x.values.get(model, {})
-                ]
-                if not codes:
-                    continue
-                found = stats.compare_correlations(
-                    [first.y.values[model][code] for code in codes],
-                    [first.x.values[model][code] for code in codes],
-                    [second.x.values[model][code] for code in codes],
-                    rng=settings.stream(
-                        "difference", model, outcome, first.x.label, second.x.label
-                    ),
-                    confidence=settings.confidence,
-                    n_resamples=settings.resamples,
-                    n_permutations=settings.resamples,
-                )
-                yield {
-                    "model": model,
-                    "y": outcome,
-                    "x1": first.x.label,
-                    "x2": second.x.label,
-                    "n": found.n,
-                    "r1": found.r_first,
-                    "r2": found.r_second,
-                    "r12": found.r_between,
-                    "difference": found.difference,
-                    **_bootstrap(found.bootstrap, found.n),
-                    "williams_t": found.williams.t,
-                    "williams_df": found.williams.df,
-                    "williams_p": found.williams.p,
-                    "exchange_p": found.permutation.p,
-                    "reason": found.reason or found.williams.reason,
-                }
+    for first, second in study.rivals():
+        outcome = first.y
+        for model in first.models():
+            codes = [c for c in first.languages(model) if c in second.x.values.get(model, {})]
+            if not codes:
+                continue
+            found = stats.compare_correlations(
+                [outcome.values[model][code] for code in codes],
+                [first.x.values[model][code] for code in codes],
+                [second.x.values[model][code] for code in codes],
+                rng=settings.stream(
+                    "difference", model, outcome.label, first.x.label, second.x.label
+                ),
+                confidence=settings.confidence,
+                n_resamples=settings.resamples,
+                n_permutations=settings.resamples,
+            )
+            yield {
+                "model": model,
+                "y": outcome.label,
+                "x1": first.x.label,
+                "x2": second.x.label,
+                "n": found.n,
+                "r1": found.r_first,
+                "r2": found.r_second,
+                "r12": found.r_between,
+                "difference": found.difference,
+                **_bootstrap(found.bootstrap, found.n),
+                "williams_t": found.williams.t,
+                "williams_df": found.williams.df,
+                "williams_p": found.williams.p,
+                "exchange_p": found.permutation.p,
+                "reason": found.reason or found.williams.reason,
+            }
+
+
+def _difference_averages(
+    study: Study, differences: list[Record], settings: Settings
+) -> Iterator[Record]:
+    by_key: dict[tuple[str, str, str], list[Record]] = {}
+    for record in differences:
+        if not math.isnan(record["difference"]):
+            key = (record["y"], record["x1"], record["x2"])
+            by_key.setdefault(key, []).append(record)
+    for first, second in study.rivals():
+        key = (first.y.label, first.x.label, second.x.label)
+        records = by_key.get(key, [])
+        if len(records) < 2:
+            continue
+        models = [record["model"] for record in records]
+        codes = sorted({code for model in models for code in first.languages(model)})
+        y, x1, x2 = (
+            [[side.values[model].get(code, math.nan) for code in codes] for model in models]
+            for side in (first.y, first.x, second.x)
+        )
+        found = joint_difference(
+            y,
+            x1,
+            x2,
+            rng=settings.stream("difference average", *key),
+            confidence=settings.confidence,
+            n_resamples=settings.resamples,
+        )
+        yield {
+            "y": key[0],
+            "x1": key[1],
+            "x2": key[2],
+            "models": found.models,
+            "n": found.n,
+            "difference": found.difference,
+            **_bootstrap(found.bootstrap, found.n),
+            "models_first_higher": sum(record["difference"] > 0 for record in records),
+            "models_holm_below_05": sum(record["holm"] < 0.05 for record in records),
+        }
 
 
 # --- covariates -------------------------------------------------------------------------------

@@ -11,11 +11,13 @@ from itertools import combinations
 from typing import Literal
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.metric_names import BASELINES, METRICS, SCORES
 from neuronxa_tasks.results import Results
 from neuronxa_tasks.results.task_names import benchmark_name, language_of
 
-ALIGNMENT_ORDER = ("nasca", "navca", "mexa", "nasca_max", "navca_max", "mexa_max")
-"""Order of the alignment metrics in every table; others follow by alphabet."""
+ALIGNMENT = (*SCORES, *(f"{score}_max" for score in SCORES), *BASELINES)
+"""Alignment metrics that are correlated by default: scores, best layers, and what text alone gives.
+Controls and variants only by name, so that they do not multiply the tests of everybody."""
 METRIC_PREFERENCE = ("acc", "acc_norm", "exact_match", "f1", "value")
 """The metric of a benchmark that is used where it has several; others by `--benchmark`."""
 NO_PIVOT = "none"
@@ -79,12 +81,14 @@ class Study:
         models: that appear in some pair, sorted.
         excluded: languages left out (the pivot), sorted.
         notes: what a reader should know, one sentence each.
+        named: the alignment metrics were chosen by name, so that all of them are compared.
     """
 
     pairs: tuple[Pair, ...]
     models: tuple[str, ...]
     excluded: tuple[str, ...]
     notes: tuple[str, ...]
+    named: bool = False
 
     def variables(self, side: Literal["x", "y", "both"] = "both") -> tuple[Variable, ...]:
         """The variables of the pairs, each once, in order."""
@@ -96,17 +100,37 @@ class Study:
                 found.setdefault(pair.y.label, pair.y)
         return tuple(found.values())
 
-    def competitors(self) -> dict[str, tuple[Pair, ...]]:
-        """Outcome to the pairs that explain it, `y` being the outcome.
+    def rivals(self) -> tuple[tuple[Pair, Pair], ...]:
+        """Pairs of pairs with the same outcome `y`, whose `x` are compared.
 
-        Between benchmarks either side of a pair can be the outcome.
+        Between benchmarks either side of a pair can be the outcome. Alignment metrics are compared
+        with those of the same summary (mean with mean, best layer with best layer) and with their
+        own other summary, unless they were chosen by name.
         """
-        found: dict[str, list[Pair]] = defaultdict(list)
+        by_outcome: dict[str, list[Pair]] = defaultdict(list)
         for pair in self.pairs:
-            found[pair.y.label].append(pair)
+            by_outcome[pair.y.label].append(pair)
             if pair.x.kind == "benchmark":
-                found[pair.x.label].append(Pair(pair.y, pair.x))
-        return {label: tuple(pairs) for label, pairs in sorted(found.items())}
+                by_outcome[pair.x.label].append(Pair(pair.y, pair.x))
+        return tuple(
+            (first, second)
+            for _, pairs in sorted(by_outcome.items())
+            for first, second in combinations(pairs, 2)
+            if self._comparable(first.x, second.x)
+        )
+
+    def _comparable(self, first: Variable, second: Variable) -> bool:
+        if first.kind != second.kind:
+            return False
+        if first.kind == "benchmark" or self.named:
+            return True
+        (stem, best), (other_stem, other_best) = _summary(first), _summary(second)
+        return best == other_best or stem == other_stem
+
+
+def _summary(variable: Variable) -> tuple[str, bool]:
+    """Score of an alignment metric, and whether it is that of the best layer."""
+    return variable.metric.removesuffix("_max"), variable.metric.endswith("_max")
 
 
 def build_study(
@@ -137,8 +161,9 @@ def build_study(
     kept, excluded = _without_pivot(results, pivot)
     scores = _variables(kept, names, "alignment")
     tasks = _variables(kept, names, "benchmark")
-    alignment = _chosen_metrics(scores, metrics)
-    outcomes, notes = _chosen_benchmarks(tasks, benchmarks)
+    alignment, notes = _chosen_metrics(scores, metrics)
+    outcomes, more = _chosen_benchmarks(tasks, benchmarks)
+    notes += more
     published = set(results.runs["harness"]) == {"published"}
     pairs = [Pair(x, y) for y in outcomes for x in alignment]
     if between or (not alignment and published):
@@ -164,7 +189,7 @@ def build_study(
     models = sorted({model for pair in usable for model in pair.models() if pair.languages(model)})
     notes += _lonely_models(names.values(), models)
     notes += _overlap_notes(usable)
-    return Study(tuple(usable), tuple(models), excluded, tuple(notes))
+    return Study(tuple(usable), tuple(models), excluded, tuple(notes), named=bool(metrics))
 
 
 def model_names(results: Results) -> dict[tuple[str, str], str]:
@@ -243,12 +268,7 @@ def _variables(
 
     def place(key: tuple[str, str]) -> tuple[str, int, str]:
         benchmark, metric = key
-        known = metric in ALIGNMENT_ORDER
-        return (
-            benchmark,
-            ALIGNMENT_ORDER.index(metric) if known else len(ALIGNMENT_ORDER),
-            metric,
-        )
+        return benchmark, METRICS.index(metric) if metric in METRICS else len(METRICS), metric
 
     return [
         Variable(kind, *key, label(*key), numbers[key], errors[key])
@@ -256,7 +276,10 @@ def _variables(
     ]
 
 
-def _chosen_metrics(found: list[Variable], metrics: Sequence[str]) -> list[Variable]:
+def _chosen_metrics(
+    found: list[Variable], metrics: Sequence[str]
+) -> tuple[list[Variable], list[str]]:
+    """The alignment metrics that were asked for, by default those of `ALIGNMENT`."""
     known = list(dict.fromkeys(variable.metric for variable in found))
     for metric in metrics:
         if metric not in known:
@@ -264,7 +287,14 @@ def _chosen_metrics(found: list[Variable], metrics: Sequence[str]) -> list[Varia
                 f"--metric is {metric!r}, but the results have "
                 f"{', '.join(known) or 'no alignment scores'}. Name one of these."
             )
-    return [variable for variable in found if not metrics or variable.metric in metrics]
+    wanted = metrics or [name for name in known if name in ALIGNMENT] or known
+    others = [name for name in known if name not in wanted]
+    notes = (
+        [f"Alignment metrics that were not used: {', '.join(others)} (choose with --metric)."]
+        if others and not metrics
+        else []
+    )
+    return [variable for variable in found if variable.metric in wanted], notes
 
 
 def _chosen_benchmarks(

@@ -118,6 +118,16 @@ def _without(records: Sequence[Record], keys: Sequence[str]) -> list[str]:
     ]
 
 
+def _possible(analysis: Analysis, records: Sequence[Record]) -> list[Record]:
+    """Records without r whose pair has one somewhere; the others were explained further up."""
+    pairs = {(record["x"], record["y"]) for record in _computed(analysis.correlations)}
+    return [
+        record
+        for record in records
+        if math.isnan(record["r"]) and (record["x"], record["y"]) in pairs
+    ]
+
+
 def _computed(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if not math.isnan(record["r"])]
 
@@ -332,25 +342,34 @@ def _differences(analysis: Analysis) -> list[str]:
     if not records:
         return []
     parts = ["## Two scores against each other"]
-    groups: dict[tuple[str, str, str], list[Record]] = defaultdict(list)
-    for record in records:
-        groups[(record["y"], record["x1"], record["x2"])].append(record)
-    if any(len(group) > 1 for group in groups.values()):
+    if analysis.difference_averages:
         rows = [
             [
-                y,
-                x1,
-                x2,
-                len(group),
-                _r(statistics.fmean(record["difference"] for record in group)),
-                sum(record["difference"] > 0 for record in group),
-                sum(record["holm"] < 0.05 for record in group),
+                record["y"],
+                record["x1"],
+                record["x2"],
+                record["models"],
+                record["n"],
+                _with_range(record["difference"], record["boot_low"], record["boot_high"]),
+                record["models_first_higher"],
+                record["models_holm_below_05"],
             ]
-            for (y, x1, x2), group in groups.items()
+            for record in analysis.difference_averages
         ]
-        header = ["benchmark", "first", "second", "models", "mean difference of r"]
+        header = [
+            "benchmark",
+            "first",
+            "second",
+            "models",
+            "n",
+            "difference of averages, bootstrap",
+        ]
         header += ["models with first > second", "models with Holm p < .05"]
         parts.append(_table(header, rows))
+        parts.append(
+            "Averages over models by Fisher's z, on the languages that all of them have; languages "
+            "resampled for all models at once."
+        )
     if len(records) <= LONG:
         rows = [
             [
@@ -432,7 +451,7 @@ def _partial(analysis: Analysis) -> list[str]:
         + (" Each model: `partial.csv`." if several else "")
     )
     source = analysis.partial_averages if several else analysis.partial
-    parts += _without([r for r in source if math.isnan(r["r"])], ("y", "x", "given"))
+    parts += _without(_possible(analysis, source), ("y", "x", "given"))
     return parts
 
 
@@ -463,7 +482,7 @@ def _pooled(analysis: Analysis) -> list[str]:
             "a language on the one side does so on the other, which a language's resources cannot "
             "explain. The bootstrap resamples languages; Fisher takes all rows for independent.",
         ]
-        parts += _without([r for r in analysis.pooled if math.isnan(r["r"])], ("y", "x", "effects"))
+        parts += _without(_possible(analysis, analysis.pooled), ("y", "x", "effects"))
     if analysis.mixed:
         rows = [
             [

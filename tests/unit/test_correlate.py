@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from neuronxa_tasks.correlate.analysis import Primary, Settings, analyse, check_primary
-from neuronxa_tasks.correlate.cells import build_study, model_names
+from neuronxa_tasks.correlate.cells import ALIGNMENT, build_study, model_names
 from neuronxa_tasks.correlate.covariates import gather
 from neuronxa_tasks.correlate.joint import joint_permutation
+from neuronxa_tasks.correlate.joint_difference import joint_difference
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results import read_results
 
@@ -209,7 +210,9 @@ def test_two_scores_are_compared_by_williams_t(single):
     t = (r1 - r2) * math.sqrt((n - 1) * (1 + r12) / below)
     assert record["williams_t"] == pytest.approx(t, abs=1e-9)
     assert record["williams_p"] == pytest.approx(2 * scipy_stats.t.sf(abs(t), n - 3), abs=1e-9)
-    assert single.families["differences"] == 5  # nasca_max is a multiple of nasca here
+    # NASCA with NAVCA, their best layers, NAVCA with its best layer; hidden states are constant,
+    # and the best layer of NASCA is a multiple of its mean here.
+    assert single.families["differences"] == 3
 
 
 def test_one_model_has_no_average(single):
@@ -297,6 +300,46 @@ def test_five_languages_have_no_bootstrap_interval(tmp_path):
     assert record["boot_method"] == "none"
 
 
+def test_the_difference_of_averages(several):
+    record = one(several.difference_averages, x1="nasca", x2="navca")
+    first, second = (one(several.averages, x=name)["r"] for name in ("nasca", "navca"))
+    assert record["difference"] == pytest.approx(first - second, abs=1e-9)
+    assert (record["models"], record["n"]) == (5, 6)
+    assert record["boot_low"] <= record["difference"] <= record["boot_high"]
+    each = [r for r in several.differences if (r["x1"], r["x2"]) == ("nasca", "navca")]
+    assert record["models_first_higher"] == sum(r["r1"] > r["r2"] for r in each)
+
+
+def test_joint_difference_uses_the_languages_of_all_models():
+    rng = np.random.default_rng(2)
+    y, a, b = rng.normal(size=(3, 2, 8))
+    a[1, 3] = math.nan
+    kept = [i for i in range(8) if i != 3]
+
+    def average(x):
+        r = [np.corrcoef(x[k][kept], y[k][kept])[0, 1] for k in range(2)]
+        return math.tanh(np.mean(np.arctanh(r)))
+
+    found = joint_difference(y, a, b, rng=rng, n_resamples=99)
+    assert found.n == 7
+    assert found.difference == pytest.approx(average(a) - average(b), abs=1e-12)
+
+
+def test_joint_difference_of_equal_scores_is_zero_everywhere():
+    rng = np.random.default_rng(3)
+    y, a = rng.normal(size=(2, 3, 9))
+    found = joint_difference(y, a, 2 * a + 1, rng=rng, n_resamples=99)
+    assert abs(found.difference) < 1e-12
+    assert max(abs(found.bootstrap.low), abs(found.bootstrap.high)) < 1e-12
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_joint_difference_needs_four_languages(n):
+    found = joint_difference(*np.zeros((3, 2, n)), rng=np.random.default_rng(0))
+    assert math.isnan(found.difference)
+    assert found.n == n
+
+
 # --- the primary cell ---------------------------------------------------------------------------
 
 
@@ -375,6 +418,30 @@ def test_metric_and_benchmark_can_be_chosen(tmp_path):
         benchmarks=["xnli"],
     )
     assert [(p.x.label, p.y.label) for p in study.pairs] == [("nasca", "xnli"), ("mexa", "xnli")]
+
+
+def with_more_metrics() -> dict:
+    """A run with text baselines and a variant."""
+    content = data.results("m", hits(), {"xnli": ACCURACY})
+    for i, row in enumerate(content["results"].values()):
+        if "nasca,none" in row:
+            row |= {"surface,none": 0.01 * i, "token_overlap,none": 0.02, "mexa_csls,none": 0.1 * i}
+    return content
+
+
+def test_baselines_stand_beside_the_scores_and_variants_come_by_name(tmp_path):
+    study, _, _ = study_of(tmp_path, {"a": with_more_metrics()})
+    assert [pair.x.label for pair in study.pairs] == list(ALIGNMENT)
+    assert any("mexa_csls" in note for note in study.notes)
+    compared = {(first.x.label, second.x.label) for first, second in study.rivals()}
+    assert ("nasca", "surface") in compared
+    assert ("nasca", "nasca_max") in compared
+    assert ("nasca", "mexa_max") not in compared
+    study, _, _ = study_of(
+        tmp_path, {"a": with_more_metrics()}, metrics=["mexa_csls", "nasca", "mexa_max"]
+    )
+    assert [pair.x.label for pair in study.pairs] == ["nasca", "mexa_max", "mexa_csls"]
+    assert len(study.rivals()) == 3
 
 
 def test_another_metric_of_a_benchmark(tmp_path):
