@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neuronxa_tasks.alignment import Alignment, Rates
+from neuronxa_tasks.intervals import sentence_intervals
 from neuronxa_tasks.metric_names import SCORES, VARIANTS
 from neuronxa_tasks.schema import BesideBlock, HitsBlock, ProfileBlock, TextHitsBlock
 from neuronxa_tasks.states import Profile, SentenceVectors
@@ -109,6 +110,11 @@ def add_variants(
         for score in VARIANTS[variant]:
             shares = found[SCORES[score]].shares
             beside.metrics[f"{score}_{variant}"] = shares.tolist()
+
+
+def add_intervals(beside: Beside, result: Profile) -> None:
+    """Add the interval of every mean over sentences: of the scores, and of what is beside them."""
+    beside.block["intervals"] = sentence_intervals({**_shares(result), **beside.metrics})
 
 
 def hits_block(alignment: Alignment) -> HitsBlock:

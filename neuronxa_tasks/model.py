@@ -26,6 +26,7 @@ from neuronxa_tasks.beside import (
     Beside,
     ControlRun,
     add_floor,
+    add_intervals,
     add_shuffled,
     add_text_baselines,
     add_variants,
@@ -222,6 +223,7 @@ def _score(lm: Any, tasks: dict[str, Pairs]) -> Any:
                     for seed in range(pairs.settings["control_seeds"])
                 ],
             )
+        add_intervals(beside, result)
         block = _task_block(pairs, pivot, target, result)
         return _samples(result, beside), {**block, **beside.block}
 

@@ -74,12 +74,15 @@ class CovariatesBlock(TypedDict):
 class BesideBlock(TypedDict, total=False):
     """What stands beside the scores of one language pair.
 
-    Absent in files of older versions. `controls` (its hits for every seed) and `variants` (hits of
-    each representation it has) are there where they were asked for.
+    Absent in files of older versions. `intervals` are 95 % bootstrap intervals over the sentences,
+    by metric; null where all sentences have the same value. `controls` (of each control the hits
+    for every seed) and `variants` (hits of each representation it has) are there where they were
+    asked for.
     """
 
     surface: TextHitsBlock
     token_overlap: TextHitsBlock
+    intervals: dict[str, tuple[float, float] | None]
     covariates: CovariatesBlock
     controls: dict[str, list[ProfileBlock]]
     variants: dict[str, dict[str, HitsBlock]]

@@ -172,6 +172,14 @@ def test_controls_stand_beside_the_scores(lm: NeuronXALM) -> None:
         layers = len(block[name]["mutual"])
         assert entry[f"{score}_shuffled,none"] == pytest.approx(sum(wrong) / seeds / layers / n)
         assert f"{score}_above_floor,none" in results["groups"]["neuronxa_mini"]
+    intervals = block["intervals"]
+    assert {*NAMES, "surface", "nasca_floor", "mexa_above_floor"} <= set(intervals)
+    for metric, interval in intervals.items():
+        values = [sample[metric] for sample in results["samples"][FRENCH]]
+        assert (interval is None) == (max(values) - min(values) < 1e-12)
+        if interval is not None:
+            assert min(values) <= interval[0] <= entry[f"{metric},none"] <= interval[1]
+            assert interval[0] < interval[1] <= max(values)
     json.dumps(results, default=handle_non_serializable)
 
 
