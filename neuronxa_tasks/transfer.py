@@ -36,8 +36,11 @@ class Example:
     label: int
 
     def choices(self) -> tuple[str, ...]:
-        """Return the three texts that `xnli_en` of the harness compares, in order of the labels."""
-        return tuple(f"{self.premise}, right? {word}, {self.hypothesis}" for word in WORDS)
+        """Return the three texts that `xnli_en` of the harness compares, in order of the labels.
+
+        The harness puts its target delimiter, a space, before each, though no context precedes it.
+        """
+        return tuple(f" {self.premise}, right? {word}, {self.hypothesis}" for word in WORDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,13 +163,19 @@ def test_transfer(
     parser = argparse.ArgumentParser()
     transfer.add_arguments(parser)
     adapter = tmp_path / "adapter"
-    options = [checkpoint, "--train", train, "-o", adapter, "--steps", 40, "--lr", 2e-2]
+    options = [checkpoint, "--train", train, "-o", adapter, "--steps", 25, "--lr", 2e-2]
     transfer.run(parser.parse_args([*map(str, options), "--batch", str(LIMIT), "--device", "cpu"]))
 
     model = f"pretrained={checkpoint},peft={adapter}"
     tasks = ("xnli_en", "xnli_fr", "neuronxa_flores_fra_Latn")
     done = evaluate(tmp_path / "run", model, tasks, LIMIT, offline(environment))
     assert done.code == 0, done.err
+    # What was trained on is what the harness scores, to the letter.
+    examples, _ = transfer.read_examples(str(train))
+    for example, sample in zip(examples, done.samples("xnli_en"), strict=True):
+        scored = [(each["arg_0"], each["arg_1"]) for each in sample["arguments"].values()]
+        assert scored == [("", choice) for choice in example.choices()]
+        assert int(sample["target"]) == example.label
     before, after = online.results["results"], done.results["results"]
     assert before["xnli_en"]["acc,none"] < after["xnli_en"]["acc,none"] == 1
     assert 0 <= after["xnli_fr"]["acc,none"] <= 1

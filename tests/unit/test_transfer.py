@@ -34,7 +34,7 @@ def test_prompt_is_that_of_the_harness(premise: str, hypothesis: str, label: int
     row = {"premise": premise, "hypothesis": hypothesis}
     template = config["doc_to_choice"].removeprefix("{{").removesuffix("}}")
     expected = Environment().compile_expression(template)(**row)
-    assert list(Example(premise, hypothesis, label).choices()) == expected
+    assert list(Example(premise, hypothesis, label).choices()) == [f" {each}" for each in expected]
 
 
 def test_reads_a_file(tmp_path: Path) -> None:
