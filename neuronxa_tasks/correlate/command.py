@@ -7,6 +7,7 @@ import platform
 import shlex
 from collections.abc import Sequence
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="use this alignment metric (repeatable; default: all)",
+        help="use this alignment metric (repeatable; default: scores and text baselines)",
     )
     add(
         "--between",
@@ -117,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
     from neuronxa_tasks.correlate.output import check_out, write_folder
     from neuronxa_tasks.results import read_results
 
-    _check_numbers(options)
+    _check_options(options)
     check_out(options.out)
     libraries = None if options.no_figures else load_libraries()
     paths = [text for text in options.results if not _is_csv(text)]
@@ -244,12 +245,17 @@ def _is_csv(text: str) -> bool:
     return text.lower().endswith(".csv") and not Path(text).is_dir()
 
 
-def _check_numbers(options: argparse.Namespace) -> None:
+def _check_options(options: argparse.Namespace) -> None:
     from neuronxa_tasks.errors import NeuronXAError
     from neuronxa_tasks.stats.columns import check_confidence, check_resamples
 
     check_confidence(options.confidence)
     check_resamples(options.resamples, "--resamples")
+    if options.mixed_model and find_spec("statsmodels") is None:
+        raise NeuronXAError(
+            "--mixed-model was given, but statsmodels, which fits it, is not installed. Type "
+            "`pip install statsmodels`, or leave the option out: `pooled.csv` needs nothing."
+        )
     if options.seed < 0:
         raise NeuronXAError(
             f"--seed is {options.seed}, but seeds are whole numbers from 0. Type for example 0."

@@ -383,21 +383,19 @@ def _differences(analysis: Analysis) -> list[str]:
                 _with_range(record["difference"], record["boot_low"], record["boot_high"]),
                 f"{record['williams_t']:.2f}" if not math.isnan(record["williams_t"]) else "–",
                 _p(record["williams_p"]),
-                _p(record["exchange_p"]),
                 _p(record["holm"]),
                 _p(record["bh"]),
             ]
             for record in records
         ]
         header = ["model", "benchmark", "first", "second", "n", "r first", "r second"]
-        header += ["difference, bootstrap", "t", "p", "p exchange", "Holm", "BH"]
+        header += ["difference, bootstrap", "t", "p", "Holm", "BH"]
         parts.append(_table(header, rows))
     else:
         parts.append(f"All {len(records)} comparisons: see `differences.csv`.")
     parts.append(
         "Both correlations are on the same languages. t and p: Williams' test for dependent "
-        "correlations; p exchange: the two scores exchanged at random within languages; Holm and "
-        "BH adjust Williams' p."
+        "correlations; Holm and BH adjust it."
     )
     return parts
 
@@ -498,7 +496,12 @@ def _pooled(analysis: Analysis) -> list[str]:
             if record["reason"] is None
         ]
         header = ["benchmark", "on", "rows", "slope", "standardised", "p (Wald)", "converged"]
-        parts += ["### Mixed models", _table(header, rows)]
+        parts += [
+            "### Mixed models",
+            _table(header, rows),
+            "Random intercepts of models and languages. Where a fit did not converge, which often "
+            "means that a variance is zero, read the table above instead.",
+        ]
         parts += _without([r for r in analysis.mixed if r["reason"]], ("y", "x"))
     return parts
 

@@ -289,6 +289,24 @@ def test_missing_drawing_library_is_named(run, tmp_path, monkeypatch, capsys):
     assert correlate(run, "-o", tmp_path / "out", *QUICK) == 0
 
 
+def test_mixed_models_need_statsmodels(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("neuronxa_tasks.correlate.command.find_spec", lambda name: None)
+    assert_refused(tmp_path / "out", capsys, "pip install statsmodels", run, "--mixed-model")
+
+
+def test_mixed_models_on_request(run, tmp_path):
+    pytest.importorskip("statsmodels", reason="install statsmodels to fit mixed models")
+    data.write(run.parent / "results_b.json", content("n", shift=1.0))
+    data.write(run.parent / "results_c.json", content("o", shift=-1.0))
+    options = [*QUICK, "--mixed-model", "--metric", "nasca"]
+    assert correlate(run.parent, "-o", tmp_path / "out", *options) == 0
+    (row,) = rows(tmp_path / "out" / "mixed.csv")
+    assert (row["n"], row["models"], row["languages"]) == ("21", "3", "7")
+    assert float(row["low"]) < float(row["slope"]) < float(row["high"])
+    index = json.loads((tmp_path / "out" / "correlate.json").read_bytes())
+    assert "statsmodels" in index["versions"]
+
+
 # --- bad input ----------------------------------------------------------------------------------
 
 
