@@ -306,6 +306,25 @@ def long_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_identical_text_is_one_but_for_repeated_sentences(lm: NeuronXALM, tmp_path: Path) -> None:
+    task = "neuronxa_flores_fra_Latn"
+    english = CORPORA["mini"].load("eng_Latn", "fra_Latn", 30).pivot
+    for lines, expected in ((english, 1.0), ((*english[:-1], english[0]), 28 / 30)):
+        for code in ("eng_Latn", "fra_Latn"):
+            (tmp_path / f"{code}.txt").write_text("\n".join(lines), encoding="utf-8")
+        results = run(lm, task, metadata={"data_dir": str(tmp_path), "n": 30})
+        found = {**scores(results, task), "surface": results["results"][task]["surface,none"]}
+        assert found == pytest.approx(dict.fromkeys(found, expected), abs=1e-12)
+
+
+def test_order_of_languages_does_not_matter(lm: NeuronXALM) -> None:
+    tasks = [FRENCH, "neuronxa_mini_rus_Cyrl", "neuronxa_mini_tha_Thai"]
+    metadata = {"n": 20, "control": "untrained", "control_seeds": 1, "variants": "csls"}
+    there, back = (run(lm, *each, metadata=metadata) for each in (tasks, tasks[::-1]))
+    blocks = [each["config"]["neuronxa"]["tasks"] for each in (there, back)]
+    assert blocks[0] == blocks[1]
+
+
 def test_truncation_is_said_and_counted(
     lm: NeuronXALM, long_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
