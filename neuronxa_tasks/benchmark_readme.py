@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from neuronxa_tasks.languages import benchmark_languages
-from neuronxa_tasks.task_readme import _BENCHMARKS, CITATIONS
+from neuronxa_tasks.task_readme import BENCHMARK_NAMES, CITATIONS
 
 _BMLAMA_CITATION = """\
 @inproceedings{qi-etal-2023-cross,
@@ -117,7 +117,8 @@ def benchmarks_readme(harness: Mapping[str, str], paper: Sequence[str], language
         languages: Number of languages in `neuronxa_flores_paper`.
     """
     groups = "".join(
-        f"* `neuronxa_with_{name}`: `neuronxa_flores_{name}` and `{task}` ({_BENCHMARKS[name]})\n"
+        f"* `neuronxa_with_{name}`: `neuronxa_flores_{name}` and `{task}` "
+        f"({BENCHMARK_NAMES[name]})\n"
         for name, task in harness.items()
     )
     return f"""\

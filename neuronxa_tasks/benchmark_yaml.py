@@ -15,7 +15,7 @@ from typing import Any
 from neuronxa_tasks.benchmark_readme import benchmarks_readme, bmlama_readme
 from neuronxa_tasks.corpora import ENGLISH
 from neuronxa_tasks.languages import BENCHMARKS, benchmark_languages
-from neuronxa_tasks.task_yaml import SCORES, _dump, task_name
+from neuronxa_tasks.task_yaml import SCORES, dump_yaml, task_name
 
 BMLAMA = "bmlama53"
 BMLAMA_CLASS = "neuronxa_tasks.bmlama_task.BmlamaTask"
@@ -57,12 +57,12 @@ def _bmlama_files() -> dict[str, str]:
     template = f"_{task_name(BMLAMA)}_yaml"
     shared = {"dataset_path": BMLAMA, "num_fewshot": 0, "metadata": {"version": VERSION}}
     # The library would put quotation marks around the class; the harness' own files have none.
-    files = {template: f"{_HEADER}class: !function {BMLAMA_CLASS}\n{_dump(shared)}"}
+    files = {template: f"{_HEADER}class: !function {BMLAMA_CLASS}\n{dump_yaml(shared)}"}
     tasks: list[str] = []
     for code in sorted(benchmark_languages(BMLAMA)):
         task = task_name(BMLAMA, code)
         tasks.append(task)
-        files[f"{task}.yaml"] = _dump({"include": template, "task": task, "dataset_name": code})
+        files[f"{task}.yaml"] = dump_yaml({"include": template, "task": task, "dataset_name": code})
     files[f"_{task_name(BMLAMA)}.yaml"] = _group(task_name(BMLAMA), tasks, ("acc", "cross_entropy"))
     files["README.md"] = bmlama_readme()
     return files
@@ -90,7 +90,7 @@ def _group(name: str, tasks: Sequence[str], means: Sequence[str] = ()) -> str:
         config["aggregate_metric_list"] = [
             {"metric": metric, "aggregation": "mean", "weight_by_size": False} for metric in means
         ]
-    return _HEADER + _dump({**config, "metadata": {"version": VERSION}})
+    return _HEADER + dump_yaml({**config, "metadata": {"version": VERSION}})
 
 
 def differences(root: Path) -> dict[str, str]:

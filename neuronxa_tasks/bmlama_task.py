@@ -17,7 +17,7 @@ from lm_eval.filters import build_filter_ensemble
 from neuronxa_tasks import bmlama, plugin
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.options import parse_options
-from neuronxa_tasks.tasks import _model_arguments
+from neuronxa_tasks.tasks import model_arguments
 
 REQUEST = "sentence_losses"
 
@@ -52,7 +52,7 @@ class BmlamaTask(Task):  # type: ignore[misc]
     ) -> None:
         given = {key: value for key, value in (config or {}).items() if key != "class"}
         metadata = given.get("metadata") or {}
-        options = parse_options(metadata, _model_arguments())
+        options = parse_options(metadata, model_arguments())
         path = bmlama.find(str(given["dataset_name"]), data_dir or options.data_dir)
         # As in the harness' own ConfigurableTask, no super().__init__: it would load a data set.
         self._training_docs = self._fewshot_docs = self._instances = self.fewshot_rnd = None

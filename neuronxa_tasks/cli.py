@@ -204,6 +204,11 @@ def _run(arguments: list[str]) -> int:
     except ValueError as error:
         if str(error).startswith("Tasks not found"):
             raise NeuronXAError(f"{error}.{_similar_tasks(error, options.include_path)}") from None
+        if str(error).startswith("Duplicate task"):
+            raise NeuronXAError(
+                f"{error}. The harness runs no task twice, and these groups overlap. Name the "
+                "parts that you need, or write one group of both for --include_path."
+            ) from None
         raise
     return 0
 

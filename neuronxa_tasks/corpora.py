@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.languages import find, languages
+from neuronxa_tasks.languages import find, language, languages
 
 ENGLISH = "eng_Latn"
 DATA = Path(__file__).parent / "data"
@@ -69,12 +69,15 @@ class Corpus:
         codes: Valid target codes. Empty where any file name will do.
         any_pivot: Whether a language other than English can be the pivot.
         find: Finds the source of a language pair, given `data_dir` if the user set one.
+        subfolders: Folders inside `data_dir` that hold the corpus, if they exist; so that one
+            `data_dir` can serve several corpora of a run.
     """
 
     name: str
     codes: tuple[str, ...]
     any_pivot: bool
     find: Callable[[str, str, Path | None], Source]
+    subfolders: tuple[str, ...] = ()
 
     def load(
         self, pivot: str, target: str, n: int | None, data_dir: str | Path | None = None
@@ -105,6 +108,9 @@ class Corpus:
                 f"data_dir is {str(data_dir)!r}, which is not a folder. Give the folder that "
                 f"holds the files of {self.name}."
             )
+        if folder is not None:
+            inside = (folder / name for name in self.subfolders)
+            folder = next((each for each in inside if each.is_dir()), folder)
         source = self.find(pivot, target, folder)
         if n is not None and n < 2:
             raise NeuronXAError(
@@ -278,16 +284,30 @@ def _hub_flores(code: str) -> Iterator[str]:
     with _hub_errors(f"The list of languages of {FLORES_HUB}", next_step):
         names = _hub_configs(FLORES_HUB)
     # FLORES+ renamed some languages of FLORES-200; the language table knows both names.
-    same = [name for name in names if name == code or _table_code(name) == code]
+    if names == ("default",):  # what `datasets` says of a gated set offline, cached or not
+        same = [code, *(alias for alias in language(code).aliases if len(alias) == len(code))]
+    else:
+        same = [name for name in names if name == code or _table_code(name) == code]
     if not same:
         raise NeuronXAError(
             f"FLORES+ has no language {code} any more ({len(names)} languages looked through). "
             "Run `neuronxa fetch flores200` once for the original release."
         )
-    rows = _hub_rows(FLORES_HUB, min(same, key=code.__ne__), FLORES_SPLIT, None, next_step)
+    rows = _first_hub_rows(sorted(same, key=code.__ne__), next_step)
     # The row order is not promised; the id is the line number of the release.
     for row in sorted(rows, key=lambda row: int(row["id"])):
         yield str(row["text"]).strip()
+
+
+def _first_hub_rows(names: list[str], next_step: str) -> tuple[dict[str, Any], ...]:
+    """Rows of the first name that loads; else the error of the first."""
+    errors: list[NeuronXAError] = []
+    for name in names:
+        try:
+            return _hub_rows(FLORES_HUB, name, FLORES_SPLIT, None, next_step)
+        except NeuronXAError as error:  # noqa: PERF203
+            errors.append(error)
+    raise errors[0]
 
 
 def _table_code(name: str) -> str | None:
@@ -393,12 +413,14 @@ CORPORA: Mapping[str, Corpus] = MappingProxyType(
                 tuple(language.code for language in languages() if language.flores),
                 True,
                 _find_flores,
+                ("flores200_dataset/devtest", "flores200/devtest", "flores"),
             ),
             Corpus(
                 "tatoeba",
                 tuple(sorted(language.tatoeba for language in languages() if language.tatoeba)),
                 False,
                 _find_tatoeba,
+                ("tatoeba",),
             ),
             Corpus("mini", _shipped("mini"), True, _find_shipped("mini")),
             Corpus("world", _shipped("world"), True, _find_shipped("world")),

@@ -271,7 +271,7 @@ def _each(
     """
     # Tasks with one pivot text follow each other, so that it is encoded once.
     order = sorted(tasks, key=lambda name: (_encoder_key(tasks[name]), tasks[name].column(0), name))
-    encoders: dict[tuple[str, str, bool], Encoder] = {}
+    encoders: dict[tuple[str, str, bool, bool], Encoder] = {}
     held = _Held()
     with tqdm(order, desc=description, disable=lm.rank != 0, unit="lang") as progress:
         for name in progress:
@@ -300,13 +300,19 @@ class _Held:
         self._key, self.vectors = key, encode(sentences)
 
 
-def _encoder_key(pairs: Pairs) -> tuple[str, str, bool]:
+def _encoder_key(pairs: Pairs) -> tuple[str, str, bool, bool]:
     settings = pairs.settings
-    return settings["tap"], settings["weights"], "hidden_sign" in settings["variants"]
+    signs = "hidden_sign" in settings["variants"]
+    return settings["tap"], settings["weights"], signs, settings["routed_nav"]
 
 
 def _encoder(
-    lm: Any, model: Any, tap: Any = "gate", weights: Any = "position", hidden_signs: bool = False
+    lm: Any,
+    model: Any,
+    tap: Any = "gate",
+    weights: Any = "position",
+    hidden_signs: bool = False,
+    routed_nav: bool = False,
 ) -> Encoder:
     batch = lm.batch_size
     if not isinstance(batch, int):  # "auto": start high; the encoder halves when memory runs out
@@ -317,6 +323,7 @@ def _encoder(
         tap=tap,
         weights=weights,
         hidden_signs=hidden_signs,
+        routed_nav=routed_nav,
         batch_size=batch,
         max_length=lm.max_length,
         add_special_tokens=lm.add_bos_token,
@@ -349,6 +356,7 @@ def _task_block(
         target=settings["target"],
         tap=settings["tap"],
         weights=settings["weights"],
+        routed_nav=settings["routed_nav"],
         source=pairs.source,
         tokens={"pivot": _tokens(pivot), "target": _tokens(target)},
         nas=hits_block(result.nas),

@@ -49,6 +49,7 @@ class Options:
         tap: Where neurons are read: `gate` is act(W_gate x), `inner` the input of the down
             projection.
         weights: Token weights of the sentence vector: `position`, `uniform` or `last`.
+        routed_nav: In a mixture of experts, multiply NAV by the routing weight of the expert.
         control: Controls to score beside the model: `untrained`, `shuffled`. A text or a list.
         control_seeds: How often each control is drawn, with the seeds 0, 1, ...
         variants: Further ways to compare the same vectors; see `metric_names.VARIANTS`. A text or
@@ -60,6 +61,7 @@ class Options:
     n: int = DEFAULT_N
     tap: Tap = "gate"
     weights: Weights = "position"
+    routed_nav: bool = False
     control: tuple[str, ...] = ()
     control_seeds: int = DEFAULT_SEEDS
     variants: tuple[str, ...] = ()
@@ -101,6 +103,8 @@ def parse_options(metadata: Mapping[str, Any], foreign: Collection[str] = ()) ->
         given["control"] = _some_of("control", given["control"], tuple(CONTROLS))
     if "variants" in given:
         given["variants"] = _some_of("variants", given["variants"], tuple(VARIANTS))
+    if not isinstance(given.get("routed_nav", False), bool):
+        raise NeuronXAError(f"routed_nav is {given['routed_nav']!r}; it must be true or false.")
     one_of("tap", given.get("tap", "gate"), TAPS)
     one_of("weights", given.get("weights", "position"), WEIGHTS)
     return Options(**given)

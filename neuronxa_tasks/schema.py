@@ -101,6 +101,7 @@ class TaskBlock(BesideBlock):
     target: str
     tap: Literal["gate", "inner"]
     weights: Literal["position", "uniform", "last"]
+    routed_nav: bool
     source: dict[str, Any]
     tokens: dict[Side, TokensBlock]
     nas: HitsBlock

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from neuronxa_tasks.languages import benchmark_languages, language, resolve
+from neuronxa_tasks.options import KEYS
 
 CITATIONS = """\
 @inproceedings{huang-etal-2025-neurons,
@@ -63,6 +64,7 @@ OPTIONS = {
     "n": "number of sentence pairs, from the top of the file; default 100",
     "tap": "where neurons are read: `gate` (default; the activation function's output) or `inner` "
     "(the input of the down projection)",
+    "routed_nav": "mixture of experts: multiply NAV by the routing weight (default: false)",
     "weights": "token weights of a sentence vector: `position` (default), `uniform` or `last`",
     "control": "controls to score beside the model: `untrained`, `shuffled`, or a list of both",
     "control_seeds": "how often each control is drawn; default 3",
@@ -70,7 +72,7 @@ OPTIONS = {
     "list of them",
 }
 
-_BENCHMARKS = {
+BENCHMARK_NAMES = {
     "xnli": "XNLI",
     "xstorycloze": "XStoryCloze",
     "belebele": "Belebele",
@@ -140,7 +142,7 @@ Homepage: https://github.com/facebookresearch/flores/tree/main/flores200
 }
 """,
     licence="CC BY-SA 4.0. The text is not part of this package.",
-    options=("data_dir", "pivot", "n", "tap", "weights", "control", "control_seeds", "variants"),
+    options=KEYS,
     example="--tasks neuronxa_flores_xnli,xnli",
     notes="""\
 Belebele's passages are made of FLORES sentences. Where a score is to predict Belebele, take
@@ -181,7 +183,7 @@ Homepage: https://github.com/facebookresearch/LASER/tree/main/data/tatoeba/v1
     licence="The test set points to the terms of use of Tatoeba (https://tatoeba.org/eng/terms_of_use"
     "), where sentences are CC BY 2.0 FR unless marked otherwise. The text is not part of\n"
     "this package.",
-    options=("data_dir", "n", "tap", "weights", "control", "control_seeds", "variants"),
+    options=tuple(key for key in KEYS if key != "pivot"),
     example="--tasks neuronxa_tatoeba_fra,neuronxa_tatoeba_swh",
     notes="""\
 The English side differs from language to language, and some languages have many sentences of one
@@ -199,7 +201,7 @@ quick look and a test of the set-up; for results to publish, take FLORES-200.
 """,
     citations="",
     licence="MIT, like the package.",
-    options=("pivot", "n", "tap", "weights", "control", "control_seeds", "variants"),
+    options=tuple(key for key in KEYS if key != "data_dir"),
     example="--tasks neuronxa_mini",
     notes="""\
 With `pivot` set to another language, the group still leaves English out; name
@@ -304,6 +306,6 @@ def _group(name: str, suffix: str, size: int) -> str:
     absent = [row for row in benchmark_languages(suffix).values() if not row.flores]
     lacking = ", ".join(row.name for row in absent)
     return (
-        f"`neuronxa_{name}_{suffix}`: the languages of {_BENCHMARKS[suffix]} without English "
+        f"`neuronxa_{name}_{suffix}`: the languages of {BENCHMARK_NAMES[suffix]} without English "
         f"({size})" + (f"; not in FLORES-200: {lacking}" if lacking else "")
     )

@@ -71,13 +71,13 @@ def task_files(
     if dataset_kwargs:
         shared["dataset_kwargs"] = dict(dataset_kwargs)
     # The library would put quotation marks around the class; the harness' own files have none.
-    files = {template: f"{header}class: !function {TASK_CLASS}\n{_dump(shared)}"}
+    files = {template: f"{header}class: !function {TASK_CLASS}\n{dump_yaml(shared)}"}
     for code in codes:
         task = task_name(name, code)
-        files[f"{task}.yaml"] = _dump({"include": template, "task": task, "dataset_name": code})
+        files[f"{task}.yaml"] = dump_yaml({"include": template, "task": task, "dataset_name": code})
     for suffix, members in groups.items():
         group = task_name(name, suffix)
-        files[f"_{group}.yaml"] = header + _dump(
+        files[f"_{group}.yaml"] = header + dump_yaml(
             {
                 "group": group,
                 "task": [task_name(name, code) for code in members],
@@ -147,7 +147,7 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
-def _dump(config: Mapping[str, Any]) -> str:
+def dump_yaml(config: Mapping[str, Any]) -> str:
     """YAML in the given order; the library quotes what YAML would misread (`no`, `1`)."""
     # ASCII with escapes: unescaped, U+0085 in a folder's name would be read back as a space.
     return yaml.dump(dict(config), Dumper=_Dumper, sort_keys=False, width=sys.maxsize)

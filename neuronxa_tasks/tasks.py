@@ -59,7 +59,7 @@ class NeuronXATask(Task):  # type: ignore[misc]
                 "target language). Take one of the shipped configs as a model, or make configs "
                 "for your own text with `neuronxa tasks new`."
             )
-        self.options = parse_options(given.get("metadata") or {}, _model_arguments())
+        self.options = parse_options(given.get("metadata") or {}, model_arguments())
         self.pivot = str(fixed.get("pivot") or self.options.pivot)
         self.target = str(given["dataset_name"])
         self.corpus = corpus(str(given["dataset_path"]))
@@ -125,6 +125,7 @@ class NeuronXATask(Task):  # type: ignore[misc]
             "target": self.target,
             "tap": self.options.tap,
             "weights": self.options.weights,
+            "routed_nav": self.options.routed_nav,
             "control": list(self.options.control),
             "control_seeds": self.options.control_seeds,
             "variants": list(self.options.variants),
@@ -173,7 +174,7 @@ def best_layer(rivals: Sequence[RivalsBlock]) -> float:
     return float((either == 0).mean(axis=0).max())
 
 
-def _model_arguments() -> Collection[str]:
+def model_arguments() -> Collection[str]:
     """Names of the model arguments of the run that is being set up.
 
     The harness merges them into the metadata of every task, where they cannot be told from keys

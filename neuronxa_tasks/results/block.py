@@ -74,7 +74,8 @@ def _problem(facts: object) -> str | None:
 
 def alignment_settings(facts: dict[str, Any]) -> dict[str, Any]:
     """What must be equal for two alignment scores to be comparable."""
-    return {key: facts[key] for key in ("n", "pivot", "tap", "weights")}
+    settings = {key: facts[key] for key in ("n", "pivot", "tap", "weights")}
+    return {**settings, "routed_nav": True} if facts.get("routed_nav") else settings
 
 
 def check_score(metric: str, value: float, facts: dict[str, Any], task: str, path: str) -> None:

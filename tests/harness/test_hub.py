@@ -64,8 +64,9 @@ def test_corpora_from_the_hub_and_from_its_cache(hub: Hub, data_dir: Path, tmp_p
     assert tatoeba["target"] == lines("tatoeba/fra-eng.fra")
 
     asked = len(hub.requests)
-    (again,) = load({**environment, "HF_HUB_OFFLINE": "1"}, ("tatoeba", "fra"), cwd=tmp_path)
-    assert again == tatoeba
+    offline = {**environment, "HF_HUB_OFFLINE": "1"}
+    again = load(offline, ("flores", "fra_Latn"), ("tatoeba", "fra"), cwd=tmp_path)
+    assert again == [flores, tatoeba]
     assert len(hub.requests) == asked
     assert any(TATOEBA_REVISION in request for request in hub.requests)
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 from lm_eval.tasks import TaskManager
 from lm_eval.utils import handle_non_serializable
+from models import tiny_model
 from transformers import AutoModelForCausalLM
 
 import neuronxa_tasks
@@ -359,3 +360,22 @@ def test_only_the_pivot_and_one_language_are_in_memory(
     monkeypatch.setattr(Encoder, "__call__", counting)
     run(lm, "neuronxa_mini", metadata={"n": 10})
     assert alive == [0] + [1] * 14  # the pivot once, then each language beside it
+
+
+def test_routing_weights_enter_nav_only_when_asked(lm: NeuronXALM) -> None:
+    moe = NeuronXALM(pretrained=tiny_model("mixtral"), tokenizer=lm.tokenizer, device="cpu")
+    plain, routed = (
+        run(moe, FRENCH, metadata={"n": 30, "routed_nav": value}) for value in (False, True)
+    )
+    blocks = [each["config"]["neuronxa"]["tasks"][FRENCH] for each in (plain, routed)]
+    assert [block["routed_nav"] for block in blocks] == [False, True]
+    assert blocks[0]["nas"] == blocks[1]["nas"]
+    assert blocks[0]["hidden"] == blocks[1]["hidden"]
+    assert blocks[0]["nav"] != blocks[1]["nav"]
+
+
+def test_one_folder_serves_several_corpora(lm: NeuronXALM, data_dir: Path) -> None:
+    tasks = ("neuronxa_flores_fra_Latn", "neuronxa_tatoeba_fra")
+    results = run(lm, *tasks, metadata={"data_dir": str(data_dir), "n": 5})
+    blocks = results["config"]["neuronxa"]["tasks"]
+    assert [Path(blocks[task]["source"]["where"]).name for task in tasks] == ["devtest", "tatoeba"]
