@@ -33,6 +33,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m neuronxa_tasks.task_yaml --check
+	$(BIN)/python -m neuronxa_tasks.benchmark_yaml --check
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow"
@@ -42,6 +43,7 @@ test-all: lint
 
 configs: $(READY)
 	$(BIN)/python -m neuronxa_tasks.task_yaml
+	$(BIN)/python -m neuronxa_tasks.benchmark_yaml
 
 clean:
 	rm -rf .venv demo-results .pytest_cache .mypy_cache .ruff_cache .hypothesis
