@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -237,7 +238,7 @@ def _correlation_record(pair: Pair, model: str, settings: Settings) -> Record:
         "model": model,
         "x": pair.x.label,
         "y": pair.y.label,
-        **_both_kinds(x, y, settings, ("correlation", model, pair.x.label, pair.y.label)),
+        **_both_kinds(pair, x, y, settings, ("correlation", model)),
         "x_noise": _noise(pair.x, model, languages),
         "y_noise": _noise(pair.y, model, languages),
         "primary": _primary_model(pair, settings.primary) == model,
@@ -246,14 +247,18 @@ def _correlation_record(pair: Pair, model: str, settings: Settings) -> Record:
 
 
 def _both_kinds(
-    x: Sequence[float], y: Sequence[float], settings: Settings, names: tuple[str, ...]
+    pair: Pair,
+    x: Sequence[float],
+    y: Sequence[float],
+    settings: Settings,
+    names: tuple[str, ...],
 ) -> Record:
-    """Pearson and Spearman with all that belongs to them."""
+    """Pearson and Spearman with all that belongs to them; `names` and the pair name the stream."""
     found = {
         kind: stats.correlation(
             x,
             y,
-            rng=settings.stream(*names, kind),
+            rng=settings.stream(*names, pair.x.label, pair.y.label, kind),
             kind=kind,
             confidence=settings.confidence,
             n_resamples=settings.resamples,
@@ -276,7 +281,7 @@ def _both_kinds(
         "rho_fisher_high": rho.interval.high,
         **_bootstrap(rho.bootstrap, rho.n, "rho_"),
         "rho_p": rho.permutation.p,
-        "reason": r.reason,
+        "reason": _explained(r.reason, pair),
     }
 
 
@@ -320,6 +325,14 @@ def _adjust(records: list[Record], column: str) -> int:
     ):
         record["holm"], record["bh"] = float(by_holm), float(by_bh)
     return sum(not math.isnan(value) for value in p)
+
+
+def _explained(reason: str | None, pair: Pair) -> str | None:
+    """A reason of `stats`, in which x and y are called by their labels."""
+    if reason is None:
+        return None
+    labels = {"x": pair.x.label, "y": pair.y.label}
+    return re.sub(r"\b[xy]\b", lambda match: labels[match[0]], reason)
 
 
 # --- over models ------------------------------------------------------------------------------
@@ -375,9 +388,12 @@ def _average_record(pair: Pair, settings: Settings) -> Record:
         **_bootstrap(spearman.bootstrap, len(codes), "rho_"),
         "primary": is_named(pair, settings.primary)
         and _primary_model(pair, settings.primary) is None,
-        "reason": pearson.average.reason
-        if pearson.average.count
-        else next((reason for reason in pearson.reasons if reason), pearson.average.reason),
+        "reason": _explained(
+            pearson.average.reason
+            if pearson.average.count
+            else next((reason for reason in pearson.reasons if reason), pearson.average.reason),
+            pair,
+        ),
     }
 
 
@@ -392,7 +408,7 @@ def _across_models(study: Study, settings: Settings) -> Iterator[Record]:
                 "language": code,
                 "x": pair.x.label,
                 "y": pair.y.label,
-                **_both_kinds(x, y, settings, ("across", code, pair.x.label, pair.y.label)),
+                **_both_kinds(pair, x, y, settings, ("across", code)),
             }
 
 
@@ -440,7 +456,9 @@ def _pooled(study: Study, settings: Settings) -> Iterator[Record]:
                 **_bootstrap(found.bootstrap, found.n_languages),
                 "fisher_low": interval.low,
                 "fisher_high": interval.high,
-                "reason": too_few(found.n_languages, "languages") if few else found.reason,
+                "reason": too_few(found.n_languages, "languages")
+                if few
+                else _explained(found.reason, pair),
             }
 
 
@@ -462,7 +480,7 @@ def _mixed(study: Study, settings: Settings) -> Iterator[Record]:
             "variance_language": found.variance_language,
             "variance_residual": found.variance_residual,
             "converged": found.converged,
-            "reason": found.reason,
+            "reason": _explained(found.reason, pair),
         }
 
 
@@ -596,7 +614,7 @@ def _partial(study: Study, covariates: Covariates, settings: Settings) -> Iterat
                     "low": found.interval.low,
                     "high": found.interval.high,
                     "p": found.p,
-                    "reason": found.reason,
+                    "reason": _explained(found.reason, pair),
                 }
 
 
@@ -663,7 +681,7 @@ def _predictions(study: Study, settings: Settings) -> tuple[list[Record], list[R
                     "error": found.mean_absolute_error,
                     "error_of_mean": _error_of_mean(y) if found.line.reason is None else math.nan,
                     "covered": found.covered,
-                    "reason": found.line.reason,
+                    "reason": _explained(found.line.reason, pair),
                 }
             )
             if found.line.reason is not None:

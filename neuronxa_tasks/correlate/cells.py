@@ -18,7 +18,7 @@ from neuronxa_tasks.results.task_names import benchmark_name, language_of
 ALIGNMENT = (*SCORES, *(f"{score}_max" for score in SCORES), *BASELINES)
 """Alignment metrics that are correlated by default: scores, best layers, and what text alone gives.
 Controls and variants only by name, so that they do not multiply the tests of everybody."""
-METRIC_PREFERENCE = ("acc", "acc_norm", "exact_match", "f1", "value")
+METRIC_PREFERENCE = ("acc", "accuracy", "acc_norm", "exact_match", "f1", "value")
 """The metric of a benchmark that is used where it has several; others by `--benchmark`."""
 NO_PIVOT = "none"
 
@@ -104,8 +104,9 @@ class Study:
         """Pairs of pairs with the same outcome `y`, whose `x` are compared.
 
         Between benchmarks either side of a pair can be the outcome. Alignment metrics are compared
-        with those of the same summary (mean with mean, best layer with best layer) and with their
-        own other summary, unless they were chosen by name.
+        with those of the same corpus and summary (mean with mean, best layer with best layer), with
+        their own other summary, and with themselves on another corpus; all with all where they were
+        chosen by name.
         """
         by_outcome: dict[str, list[Pair]] = defaultdict(list)
         for pair in self.pairs:
@@ -124,6 +125,8 @@ class Study:
             return False
         if first.kind == "benchmark" or self.named:
             return True
+        if first.benchmark != second.benchmark:
+            return first.metric == second.metric
         (stem, best), (other_stem, other_best) = _summary(first), _summary(second)
         return best == other_best or stem == other_stem
 
@@ -264,7 +267,7 @@ def _variables(
     def label(benchmark: str, metric: str) -> str:
         if kind == "alignment":
             return f"{metric} ({benchmark})" if several else metric
-        return benchmark if metric == "acc" else f"{benchmark} {metric}"
+        return benchmark if metric in ("acc", "accuracy") else f"{benchmark} {metric}"
 
     def place(key: tuple[str, str]) -> tuple[str, int, str]:
         benchmark, metric = key

@@ -145,7 +145,7 @@ def render(drawings: Iterable[Drawing], libraries: Libraries) -> dict[str, bytes
         svg = str(convert.vegalite_to_svg(spec, vl_version=version))
         files[f"figures/{drawing.name}.svg"] = _renumbered(svg).encode()
         files[f"figures/{drawing.name}.png"] = convert.vegalite_to_png(
-            spec, vl_version=version, scale=2
+            spec, vl_version=version, scale=1.5
         )
         data = json.dumps(spec, ensure_ascii=False, sort_keys=True).replace("</", "<\\/")
         parts.append(

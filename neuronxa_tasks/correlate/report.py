@@ -14,6 +14,7 @@ from neuronxa_tasks.correlate.cells import Study
 LONG = 80
 """A table with more lines than this stays in its CSV file."""
 _SHOW_PREDICTIONS = 3
+_FIRST = 3
 
 
 def write_report(
@@ -79,6 +80,10 @@ def _range(low: float, high: float) -> str:
 
 def _with_range(value: float, low: float, high: float) -> str:
     return _r(value) if math.isnan(value) else f"{_r(value)} {_range(low, high)}"
+
+
+def _error(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.4f}"
 
 
 def _share(value: float) -> str:
@@ -402,11 +407,19 @@ def _differences(analysis: Analysis) -> list[str]:
 
 def _partial(analysis: Analysis) -> list[str]:
     records = _computed(analysis.partial_averages)
-    if not analysis.partial:
+    several = any(record["models"] > 1 for record in records)
+    source = analysis.partial_averages if several else analysis.partial
+    unexplained = _without(_possible(analysis, source), ("y", "x", "given"))
+    if not records and not unexplained:
         return []
     parts = ["## Given covariates"]
-    several = any(record["models"] > 1 for record in records)
     if records and several:
+        if len(records) > LONG:
+            first = list(dict.fromkeys(record["x"] for record in records))[:_FIRST]
+            records = [record for record in records if record["x"] in first]
+            parts.append(
+                f"{', '.join(first)} only; the others: `partial_averages.csv`.",
+            )
         rows = [
             [
                 record["y"],
@@ -448,9 +461,7 @@ def _partial(analysis: Analysis) -> list[str]:
         "Labels that one language alone has are one level, `other`."
         + (" Each model: `partial.csv`." if several else "")
     )
-    source = analysis.partial_averages if several else analysis.partial
-    parts += _without(_possible(analysis, source), ("y", "x", "given"))
-    return parts
+    return [*parts, *unexplained]
 
 
 def _pooled(analysis: Analysis) -> list[str]:
@@ -561,8 +572,8 @@ def _prediction(study: Study, analysis: Analysis, settings: Settings) -> list[st
             x,
             len(records),
             _r(median(records, "r2_loo")),
-            f"{median(records, 'error'):.4f}",
-            f"{median(records, 'error_of_mean'):.4f}",
+            _error(median(records, "error")),
+            _error(median(records, "error_of_mean")),
             sum(record["error"] < record["error_of_mean"] for record in records),
             _share(median(records, "covered")),
         ]

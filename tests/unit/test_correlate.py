@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from pathlib import Path
 
@@ -442,6 +443,19 @@ def test_baselines_stand_beside_the_scores_and_variants_come_by_name(tmp_path):
     )
     assert [pair.x.label for pair in study.pairs] == ["nasca", "mexa_max", "mexa_csls"]
     assert len(study.rivals()) == 3
+
+
+def test_a_score_is_compared_with_itself_on_another_corpus(tmp_path):
+    first, second = (data.results("m", hits(seed=i), {"xnli": ACCURACY}) for i in range(2))
+    text = json.dumps(second).replace("flores", "tatoeba")
+    for part in (other := json.loads(text)):
+        if isinstance(other[part], dict):
+            other[part] = {k: v for k, v in other[part].items() if not k.startswith("xnli")}
+    study, _, _ = study_of(tmp_path, {"a": first, "b": other})
+    compared = {(one.x.label, two.x.label) for one, two in study.rivals()}
+    assert ("nasca (neuronxa_flores)", "nasca (neuronxa_tatoeba)") in compared
+    assert ("nasca (neuronxa_flores)", "mexa (neuronxa_flores)") in compared
+    assert ("nasca (neuronxa_flores)", "mexa (neuronxa_tatoeba)") not in compared
 
 
 def test_another_metric_of_a_benchmark(tmp_path):

@@ -187,6 +187,13 @@ def test_old_results_and_a_new_run_under_one_name(run, tmp_path):
     assert nasca["n"] == "4"  # de, fr, sw, zh
 
 
+def test_constant_accuracy_is_told_by_name(tmp_path):
+    assert correlate(HISTORIC / "neuronxa-0.1.0", "-o", tmp_path / "out", *QUICK) == 0
+    report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "xnli has the same value in all 4 points" in report
+    assert " nan " not in report
+
+
 def test_what_has_no_language_is_listed(run, tmp_path):
     changed = content()
     changed["results"]["hellaswag"] = {"acc,none": 0.5}
