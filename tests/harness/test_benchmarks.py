@@ -16,6 +16,7 @@ from commands import BIN, ENVIRONMENT, Finished
 from hub import Hub
 
 from neuronxa_tasks import transfer
+from neuronxa_tasks.cli import main as neuronxa
 from neuronxa_tasks.languages import benchmark_languages
 from neuronxa_tasks.rankc import rankc_from_samples, sample_files
 
@@ -118,6 +119,16 @@ def test_rankc_from_the_run(online: Finished) -> None:
     assert all(0 < each.value <= 1 and each.n == LIMIT for each in found.values())
     same = rankc_from_samples(files, [("fr", "fr")])["fr", "fr"]
     assert math.isclose(same.value, 1)
+
+
+def test_the_run_ends_in_a_correlation_report(online: Finished, tmp_path: Path) -> None:
+    """No step by hand between the harness' file and the report."""
+    arguments = ("--no-figures", "--resamples", "199", "-o", str(tmp_path / "report"))
+    assert neuronxa(["correlate", str(online.folder), *arguments]) == 0
+    report = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    for words in ("xnli", "xstorycloze", "bmlama53", "nasca", "navca", "mexa"):
+        assert words in report
+    assert (tmp_path / "report" / "correlate.json").is_file()
 
 
 def test_documented_snippets(
