@@ -136,7 +136,12 @@ def _doctor(options: argparse.Namespace) -> int:
 
     try:
         lm = NeuronXALM.create_from_arg_string(options.model_args, {"device": options.device})
-    except (OSError, TypeError, ValueError) as error:  # of transformers, on a wrong name or file
+    except (
+        ImportError,
+        OSError,
+        TypeError,
+        ValueError,
+    ) as error:  # of transformers, on a wrong name or file
         reason = " ".join(str(error).split())[:300]
         raise NeuronXAError(
             f"The model of --model_args {options.model_args!r} could not be loaded: {reason} "

@@ -13,6 +13,7 @@ from torch.nn.functional import cosine_similarity
 
 from neuronxa_tasks.architectures import DenseNeurons, Layout, locate
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.loading import random_weights
 from neuronxa_tasks.options import DEFAULT_N, TAPS
 from neuronxa_tasks.states import Encoder, SentenceVectors
 
@@ -102,7 +103,10 @@ def examine(
     except NeuronXAError as error:
         return Examination(tuple(facts), (Check("architecture", False, str(error)),))
     facts += [*_layout_facts(layout)]
-    checks = [Check("architecture", True, f"neurons of {layout.model_type} are known")]
+    checks = [
+        Check("architecture", True, f"neurons of {layout.model_type} are known"),
+        _weights_check(model),
+    ]
     try:
         encoders = [
             Encoder(
@@ -129,6 +133,17 @@ def examine(
         _memory_check(needed, model),
     ]
     return Examination(tuple(facts), tuple(checks))
+
+
+def _weights_check(model: Any) -> Check:
+    names = random_weights(model)
+    detail = "no weight is known to be random"
+    if names:
+        detail = (
+            f"{len(names)} weights seem not to come from the checkpoint but from chance, such as "
+            f"{', '.join(names[:3])}. Look at the load report, and for a complete file"
+        )
+    return Check("weights", not names, detail)
 
 
 def vector_bytes(vectors: SentenceVectors, n: int) -> int:

@@ -37,6 +37,7 @@ from neuronxa_tasks.controls import shuffled_profile, untrained
 from neuronxa_tasks.covariates import covariates
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.fingerprint import fingerprint
+from neuronxa_tasks.loading import random_weights
 from neuronxa_tasks.schema import (
     SCHEMA,
     ModelBlock,
@@ -117,6 +118,14 @@ def neuron_states(lm: Any, requests: Sequence[Any]) -> list[SentenceRivals | Non
         NeuronXAError: The architecture is not known, or a score cannot be computed.
     """
     _check_rank(lm)
+    if names := random_weights(lm.model):
+        logger.warning(
+            "%d weights of this model seem not to come from its checkpoint but from chance, such "
+            "as %s. Its scores, here and in every benchmark, mean nothing unless you know why. "
+            "Look at the load report above.",
+            len(names),
+            ", ".join(names[:3]),
+        )
     tasks = _exchange(lm, _by_task(requests))
     _warn_if_few(tasks)
     mine = sorted(tasks)[lm.rank :: lm.world_size]
