@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
-    from neuronxa_tasks.correlate.analysis import Analysis, Primary, Settings
+    from neuronxa_tasks.correlate.analysis import Analysis
     from neuronxa_tasks.correlate.cells import Study
     from neuronxa_tasks.correlate.covariates import Covariates
+    from neuronxa_tasks.correlate.settings import Primary, Settings
     from neuronxa_tasks.results import Results
 
 DESCRIPTION = """\
@@ -111,11 +112,12 @@ def run(options: argparse.Namespace) -> int:
         NeuronXAError: anything in the input or the options that cannot be used; nothing has been
             written then.
     """
-    from neuronxa_tasks.correlate.analysis import Settings, analyse
-    from neuronxa_tasks.correlate.cells import build_study, model_names
+    from neuronxa_tasks.correlate.analysis import analyse
     from neuronxa_tasks.correlate.covariates import gather
     from neuronxa_tasks.correlate.figures import draw, load_libraries, render
     from neuronxa_tasks.correlate.output import check_out, write_folder
+    from neuronxa_tasks.correlate.settings import Settings
+    from neuronxa_tasks.correlate.study import build_study, model_names
     from neuronxa_tasks.results import read_results
 
     _check_options(options)
@@ -280,7 +282,7 @@ def _pairs(given: Sequence[str], option: str, form: str) -> dict[str, str]:
 
 
 def _primary(text: str | None) -> Primary | None:
-    from neuronxa_tasks.correlate.analysis import Primary
+    from neuronxa_tasks.correlate.settings import Primary
     from neuronxa_tasks.errors import NeuronXAError
 
     if text is None:

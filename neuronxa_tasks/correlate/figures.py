@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from neuronxa_tasks import stats
-from neuronxa_tasks.correlate.analysis import Analysis, Record
+from neuronxa_tasks.correlate.analysis import Analysis
 from neuronxa_tasks.correlate.cells import Pair, Study
+from neuronxa_tasks.correlate.settings import Record
 from neuronxa_tasks.errors import NeuronXAError
 
 MAX_SCATTERS = 12

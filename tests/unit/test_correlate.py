@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from neuronxa_tasks.correlate.analysis import Primary, Settings, analyse, check_primary
-from neuronxa_tasks.correlate.cells import ALIGNMENT, build_study, model_names
+from neuronxa_tasks.correlate.analysis import analyse
 from neuronxa_tasks.correlate.covariates import gather
 from neuronxa_tasks.correlate.joint import joint_permutation
 from neuronxa_tasks.correlate.joint_difference import joint_difference
+from neuronxa_tasks.correlate.settings import Primary, Settings, check_primary
+from neuronxa_tasks.correlate.study import ALIGNMENT, build_study, model_names
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results import read_results
 
