@@ -27,7 +27,7 @@ def failed(examination: Examination) -> list[str]:
 def test_a_sound_model(model_type: str) -> None:
     examination = examine(tiny_model(model_type), TOKENIZER)
     assert failed(examination) == []
-    assert len(examination.checks) == 7
+    assert len(examination.checks) == 8
     assert str(examination).endswith("A full run will work.")
 
 
