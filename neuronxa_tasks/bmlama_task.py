@@ -10,14 +10,11 @@ import numpy as np
 from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import mean
 from lm_eval.api.model import LM
-from lm_eval.api.task import Task
-from lm_eval.config.task import TaskConfig
-from lm_eval.filters import build_filter_ensemble
 
 from neuronxa_tasks import bmlama, plugin
+from neuronxa_tasks.bare_task import BareTask, model_arguments
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.options import parse_options
-from neuronxa_tasks.tasks import model_arguments
 
 REQUEST = "sentence_losses"
 
@@ -33,11 +30,10 @@ class CandidateLosses(TypedDict):
     gold: int
 
 
-class BmlamaTask(Task):  # type: ignore[misc]
+class BmlamaTask(BareTask):
     """Facts of BMLAMA-53 in one language, whose code is `dataset_name`.
 
-    The sentences go to the model as they are: few-shot examples, system instructions and chat
-    templates never touch them.
+    A document is a query: `id`, `prompt`, `candidates`, `gold` (an index), `sentences`.
     """
 
     VERSION = 1.0
@@ -54,12 +50,7 @@ class BmlamaTask(Task):  # type: ignore[misc]
         metadata = given.get("metadata") or {}
         options = parse_options(metadata, model_arguments())
         path = bmlama.find(str(given["dataset_name"]), data_dir or options.data_dir)
-        # As in the harness' own ConfigurableTask, no super().__init__: it would load a data set.
-        self._training_docs = self._fewshot_docs = self._instances = self.fewshot_rnd = None
-        self._filters = [build_filter_ensemble("none", [["take_first", None]])]
-        given["metadata"] = {**metadata, "source": bmlama.source(path)}
-        self._config = TaskConfig(**{**given, "output_type": self.OUTPUT_TYPE, "num_fewshot": 0})
-        self._docs = [
+        docs = [
             {
                 "id": query.id,
                 "prompt": query.prompt,
@@ -69,22 +60,7 @@ class BmlamaTask(Task):  # type: ignore[misc]
             }
             for query in bmlama.read(path)
         ]
-
-    def has_training_docs(self) -> bool:
-        """There are none."""
-        return False
-
-    def has_validation_docs(self) -> bool:
-        """There are none."""
-        return False
-
-    def has_test_docs(self) -> bool:
-        """The queries."""
-        return True
-
-    def test_docs(self) -> list[dict[str, Any]]:
-        """Return the queries: `id`, `prompt`, `candidates`, `gold` (an index), `sentences`."""
-        return self._docs
+        self.set_up({**given, "metadata": {**metadata, "source": bmlama.source(path)}}, docs)
 
     def doc_to_text(self, doc: dict[str, Any]) -> str:
         """Return the sentence with its mask."""
@@ -93,16 +69,6 @@ class BmlamaTask(Task):  # type: ignore[misc]
     def doc_to_target(self, doc: dict[str, Any]) -> str:
         """Return the right answer."""
         return str(doc["candidates"][doc["gold"]])
-
-    def fewshot_context(self, doc: dict[str, Any], *args: Any, **kwargs: Any) -> str:
-        """Return the bare sentence: a prompt around it would change what is measured."""
-        return self.doc_to_text(doc)
-
-    def build_all_requests(self, **kwargs: Any) -> None:
-        """Build the requests without the harness' request cache, whose key knows no folder."""
-        super().build_all_requests(
-            **{**kwargs, "cache_requests": False, "rewrite_requests_cache": False}
-        )
 
     def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> Instance:
         """Make one request of a query: its filled sentences."""

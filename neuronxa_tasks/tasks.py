@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import mean
-from lm_eval.api.task import Task
-from lm_eval.config.task import TaskConfig
-from lm_eval.filters import build_filter_ensemble
-from lm_eval.utils import simple_parse_args_string
 
 from neuronxa_tasks import plugin
+from neuronxa_tasks.bare_task import BareTask, model_arguments
 from neuronxa_tasks.corpora import corpus
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.metric_names import METRICS, SCORES
@@ -32,12 +28,12 @@ class PairInstance(Instance):  # type: ignore[misc]
     source: dict[str, Any] = field(default_factory=dict)
 
 
-class NeuronXATask(Task):  # type: ignore[misc]
+class NeuronXATask(BareTask):
     """Alignment of one target language with the pivot.
 
     A config names the corpus (`dataset_path`) and the target (`dataset_name`); see `Options` for
-    what `--metadata` can change. The sentences go to the model as they are: few-shot examples,
-    system instructions and chat templates never touch them.
+    what `--metadata` can change. A document is a sentence pair: `id` (line number from 0), `pivot`
+    and `target`.
     """
 
     VERSION = 1.0
@@ -69,32 +65,13 @@ class NeuronXATask(Task):  # type: ignore[misc]
             self.options.n,
             fixed.get("data_dir") or data_dir or self.options.data_dir,
         )
-        # As in the harness' own ConfigurableTask, no super().__init__: it would load a data set.
-        self._training_docs = self._fewshot_docs = self._instances = self.fewshot_rnd = None
-        self._filters = [build_filter_ensemble("none", [["take_first", None]])]
-        self._config = TaskConfig(**{**given, "output_type": self.OUTPUT_TYPE, "num_fewshot": 0})
-        self._docs = [
+        docs = [
             {"id": index, "pivot": pivot, "target": target}
             for index, (pivot, target) in enumerate(
                 zip(self.text.pivot, self.text.target, strict=True)
             )
         ]
-
-    def has_training_docs(self) -> bool:
-        """There are none."""
-        return False
-
-    def has_validation_docs(self) -> bool:
-        """There are none."""
-        return False
-
-    def has_test_docs(self) -> bool:
-        """The sentence pairs."""
-        return True
-
-    def test_docs(self) -> list[dict[str, Any]]:
-        """Return the sentence pairs: `id` (line number from 0), `pivot`, `target`."""
-        return self._docs
+        self.set_up(given, docs)
 
     def doc_to_text(self, doc: dict[str, Any]) -> str:
         """Return the pivot sentence."""
@@ -103,19 +80,6 @@ class NeuronXATask(Task):  # type: ignore[misc]
     def doc_to_target(self, doc: dict[str, Any]) -> str:
         """Return the target sentence."""
         return str(doc["target"])
-
-    def fewshot_context(self, doc: dict[str, Any], *args: Any, **kwargs: Any) -> str:
-        """Return the bare sentence: a prompt around it would change what is measured."""
-        return self.doc_to_text(doc)
-
-    def build_all_requests(self, **kwargs: Any) -> None:
-        """Build the requests without the harness' request cache.
-
-        Its key knows neither corpus folder nor pivot nor n, so it would give old text back.
-        """
-        super().build_all_requests(
-            **{**kwargs, "cache_requests": False, "rewrite_requests_cache": False}
-        )
 
     def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> Instance:
         """Make one request of a sentence pair: (pivot text, target text, settings)."""
@@ -172,20 +136,3 @@ def best_layer(rivals: Sequence[RivalsBlock]) -> float:
     """Return the highest share of mutual hits of any layer."""
     either = np.asarray([block["either"] for block in rivals])
     return float((either == 0).mean(axis=0).max())
-
-
-def model_arguments() -> Collection[str]:
-    """Names of the model arguments of the run that is being set up.
-
-    The harness merges them into the metadata of every task, where they cannot be told from keys
-    that the user misspelt. They are still separate in the frame that loads the tasks.
-    """
-    frame = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name == "simple_evaluate" and "model_args" in frame.f_locals:
-            arguments = frame.f_locals["model_args"]
-            if isinstance(arguments, str):
-                arguments = simple_parse_args_string(arguments)
-            return tuple(arguments or ())
-        frame = frame.f_back  # type: ignore[assignment]
-    return ()
