@@ -15,7 +15,7 @@ from typing import Any
 from neuronxa_tasks.benchmark_readme import benchmarks_readme, bmlama_readme
 from neuronxa_tasks.corpora import ENGLISH
 from neuronxa_tasks.languages import BENCHMARKS, benchmark_languages
-from neuronxa_tasks.task_yaml import SCORES, dump_yaml, task_name
+from neuronxa_tasks.task_yaml import SCORES, compare, dump_yaml, task_name
 
 BMLAMA = "bmlama53"
 BMLAMA_CLASS = "neuronxa_tasks.bmlama_task.BmlamaTask"
@@ -99,20 +99,7 @@ def differences(root: Path) -> dict[str, str]:
     Returns:
         Relative path -> `missing`, `differs` or `left over`; empty where all is well.
     """
-    wanted = own_files()
-    found: dict[str, str] = {}
-    for path, text in wanted.items():
-        file = root / path
-        if not file.is_file():
-            found[path] = "missing"
-        elif file.read_bytes() != text.encode("utf-8"):
-            found[path] = "differs"
-    for folder in sorted({path.partition("/")[0] for path in wanted}):
-        for file in (root / folder).glob("*"):
-            path = f"{folder}/{file.name}"
-            if path not in wanted:
-                found[path] = "left over"
-    return dict(sorted(found.items()))
+    return compare(root, own_files(), lambda _: True)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
