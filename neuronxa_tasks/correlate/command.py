@@ -112,9 +112,10 @@ def run(options: argparse.Namespace) -> int:
         NeuronXAError: anything in the input or the options that cannot be used; nothing has been
             written then.
     """
+    from neuronxa_tasks.charts import load_libraries, render
     from neuronxa_tasks.correlate.analysis import analyse
     from neuronxa_tasks.correlate.covariates import gather
-    from neuronxa_tasks.correlate.figures import draw, load_libraries, render
+    from neuronxa_tasks.correlate.figures import draw
     from neuronxa_tasks.correlate.output import check_out, write_folder
     from neuronxa_tasks.correlate.settings import Settings
     from neuronxa_tasks.correlate.study import build_study, model_names
@@ -122,7 +123,7 @@ def run(options: argparse.Namespace) -> int:
 
     _check_options(options)
     check_out(options.out)
-    libraries = None if options.no_figures else load_libraries()
+    libraries = None if options.no_figures else load_libraries("--no-figures")
     paths = [text for text in options.results if not _is_csv(text)]
     results = read_results(
         paths,
@@ -151,7 +152,7 @@ def run(options: argparse.Namespace) -> int:
     )
     analysis = analyse(study, results, names, covariates, settings)
     drawings = () if libraries is None else draw(study, analysis, libraries, settings.confidence)
-    files = {} if libraries is None else render(drawings, libraries)
+    files = {} if libraries is None else render(drawings, libraries, "neuronxa correlate")
     versions = _versions(options.mixed_model) | (libraries.versions() if libraries else {})
     files |= _documents(
         options,

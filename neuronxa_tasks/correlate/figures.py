@@ -1,24 +1,19 @@
-"""Figures through Altair: SVG and PNG for papers, one HTML page without a network."""
+"""Figures of a correlation report: scatters, and profiles over the layers."""
 
 from __future__ import annotations
 
-import html
-import importlib
-import json
 import math
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from neuronxa_tasks import stats
+from neuronxa_tasks.charts import Drawing, Libraries, file_name
 from neuronxa_tasks.correlate.analysis import Analysis
 from neuronxa_tasks.correlate.cells import Pair, Study
 from neuronxa_tasks.correlate.settings import Record
-from neuronxa_tasks.errors import NeuronXAError
 
 MAX_SCATTERS = 12
 """More pairs than this are not drawn; the report says which."""
@@ -28,52 +23,6 @@ _SIZE = 200
 _BLUE, _GREY = "#1f5fa8", "#8a8a8a"
 _NAMES = {"nas": "NAS", "nav": "NAV", "hidden": "hidden states"}
 _COLOURS = {"NAS": "#1f5fa8", "NAV": "#c05a10", "hidden states": "#4d4d4d"}
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """One figure.
-
-    Attributes:
-        name: file name without ending.
-        caption: what it shows, in a few words.
-        chart: an Altair chart.
-    """
-
-    name: str
-    caption: str
-    chart: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Libraries:
-    """Altair and vl-convert, and their versions."""
-
-    altair: Any
-    convert: Any
-
-    def versions(self) -> dict[str, str]:
-        """Name to version, as pip calls them."""
-        return {
-            "altair": str(self.altair.__version__),
-            "vl-convert-python": str(self.convert.__version__),
-        }
-
-
-def load_libraries() -> Libraries:
-    """Imports what draws.
-
-    Raises:
-        NeuronXAError: one of the two is not installed.
-    """
-    try:
-        return Libraries(importlib.import_module("altair"), importlib.import_module("vl_convert"))
-    except ImportError as error:
-        missing = "altair" if "altair" in str(error) else "vl-convert-python"
-        raise NeuronXAError(
-            f"Figures need {missing}, which is not installed. Type "
-            '`pip install "altair>=5" "vl-convert-python>=1.6"`, or say --no-figures.'
-        ) from error
 
 
 def drawn_pairs(study: Study, analysis: Analysis) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
@@ -105,7 +54,7 @@ def draw(
     records = {(r["model"], r["x"], r["y"]): r for r in analysis.correlations}
     drawings = [
         Drawing(
-            f"scatter_{_safe(pair.y.label)}_{_safe(pair.x.label)}",
+            f"scatter_{file_name(pair.y.label)}_{file_name(pair.x.label)}",
             f"{pair.y.label} against {pair.x.label}",
             _scatter(alt, pair, records, short, confidence),
         )
@@ -117,7 +66,7 @@ def draw(
             by_outcome[record["y"]].append(record)
     drawings += [
         Drawing(
-            f"layers_{_safe(label)}",
+            f"layers_{file_name(label)}",
             f"r of each layer's alignment with {label} over languages",
             _profile(alt, layers),
         )
@@ -126,64 +75,6 @@ def draw(
     names = Counter(drawing.name for drawing in drawings)
     assert all(count == 1 for count in names.values())
     return tuple(drawings)
-
-
-def render(drawings: Iterable[Drawing], libraries: Libraries) -> dict[str, bytes]:
-    """Turns drawings into files: SVG and PNG of each, and one page `figures.html` of all.
-
-    The page holds the drawing code once and needs no network.
-
-    Returns:
-        Path below the output folder to content.
-    """
-    convert = libraries.convert
-    # Altair says which Vega-Lite it writes; the converter must speak the same one.
-    version = ".".join(str(libraries.altair.SCHEMA_VERSION).lstrip("v").split(".")[:2])
-    files: dict[str, bytes] = {}
-    parts: list[str] = []
-    for drawing in drawings:
-        spec = drawing.chart.to_dict()
-        svg = str(convert.vegalite_to_svg(spec, vl_version=version))
-        files[f"figures/{drawing.name}.svg"] = _renumbered(svg).encode()
-        files[f"figures/{drawing.name}.png"] = convert.vegalite_to_png(
-            spec, vl_version=version, scale=1.5
-        )
-        data = json.dumps(spec, ensure_ascii=False, sort_keys=True).replace("</", "<\\/")
-        parts.append(
-            f"<h2>{html.escape(drawing.name)}</h2><p>{html.escape(drawing.caption)}</p>"
-            f'<div id="{html.escape(drawing.name)}"></div>'
-            f'<script>vegaEmbed("#{drawing.name}", {data}, {{"mode": "vega-lite"}});</script>'
-        )
-    if parts:
-        bundle = convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
-        files["figures/figures.html"] = "\n".join(
-            [
-                '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-                "<title>neuronxa correlate</title>",
-                "<style>body{font-family:sans-serif;margin:2em}</style>",
-                # In a function of its own, so that its short names stay out of the page.
-                "<script>(function () {"
-                + bundle.replace("</script", "<\\/script")
-                + "})();</script>",
-                "</head><body><h1>Figures</h1>",
-                *parts,
-                "</body></html>\n",
-            ]
-        ).encode()
-    return files
-
-
-_SVG_ID = re.compile(r'(?<=["#])(clip|gradient_)(\d+)(?=["\)])')
-
-
-def _renumbered(svg: str) -> str:
-    """Numbers the ids of a drawing from 0; Vega counts on from one drawing to the next."""
-    seen: dict[str, str] = {}
-
-    def number(match: re.Match[str]) -> str:
-        return seen.setdefault(match[0], f"{match[1]}{len(seen)}")
-
-    return _SVG_ID.sub(number, svg)
 
 
 def _scatter(
@@ -318,11 +209,3 @@ def _short_codes(study: Study) -> dict[str, str]:
     return {
         code: stem if stems[stem := code.partition("_")[0]] == 1 else code for code in sorted(codes)
     }
-
-
-def _safe(label: str) -> str:
-    """A label as part of a file name; different labels stay different."""
-    kept = [
-        c if c.isalnum() and c.isascii() else "-" if c == " " else f"-{ord(c):x}" for c in label
-    ]
-    return "".join(kept).replace("-5f", "_")
