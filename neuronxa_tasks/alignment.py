@@ -48,10 +48,15 @@ def cosine(pivot: Tensor, target: Tensor) -> Tensor:
     """
     if pivot.device.type == "mps":  # has no float64
         pivot, target = pivot.cpu(), target.cpu()
-    return _unit(pivot) @ _unit(target).T
+    return unit(pivot) @ unit(target).T
 
 
-def _unit(vectors: Tensor) -> Tensor:
+def unit(vectors: Tensor) -> Tensor:
+    """Divide each row by its Euclidean norm, in float64; a row of zeros stays as it is.
+
+    Args:
+        vectors: [n, F], any float dtype, on a device that has float64.
+    """
     vectors = vectors.to(torch.float64)
     norms = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
     return vectors / torch.where(norms > 0, norms, torch.ones_like(norms))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -21,7 +22,15 @@ from lm_eval.models.huggingface import HFLM
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.fingerprint import fingerprint
 from neuronxa_tasks.loading import random_weights
-from neuronxa_tasks.schema import SCHEMA, ModelBlock, NeuronXABlock, SentenceRivals, TaskBlock
+from neuronxa_tasks.matrices import matrices
+from neuronxa_tasks.schema import (
+    SCHEMA,
+    ModelBlock,
+    NeuronXABlock,
+    PairsBlock,
+    SentenceRivals,
+    TaskBlock,
+)
 from neuronxa_tasks.scoring import Pairs, encoder, score
 
 logger = logging.getLogger(__name__)
@@ -91,19 +100,24 @@ def neuron_states(lm: Any, requests: Sequence[Any]) -> list[SentenceRivals | Non
     error: NeuronXAError | None = None
     samples: dict[str, dict[int, SentenceRivals | None]] = {}
     blocks: dict[str, TaskBlock] = {}
-    try:
-        for name, result, block in score(lm, {name: tasks[name] for name in mine}):
-            samples[name] = result
-            if block is not None:
-                blocks[name] = block
-    except NeuronXAError as caught:
-        error = caught  # after the others know: a silent process would leave them waiting
-    for other_samples, other_blocks, other_error in _gather(lm, (samples, blocks, error)):
-        if other_error is not None:
-            raise other_error
-        samples |= other_samples
-        blocks |= other_blocks
-    _record(lm, blocks)
+    gather = partial(_gather, lm)
+    with matrices(tasks, gather, lm.rank) as all_pairs:
+        try:
+            for name, result, block in score(
+                lm, {name: tasks[name] for name in mine}, all_pairs.keep
+            ):
+                samples[name] = result
+                if block is not None:
+                    blocks[name] = block
+        except NeuronXAError as caught:
+            error = caught  # after the others know: a silent process would leave them waiting
+        for other_samples, other_blocks, other_error in gather((samples, blocks, error)):
+            if other_error is not None:
+                raise other_error
+            samples |= other_samples
+            blocks |= other_blocks
+        pairs = all_pairs.compare(lm.device, gather, lm.rank)
+    _record(lm, blocks, pairs)
     return [samples[request.task_name][request.doc_id] for request in requests]
 
 
@@ -161,7 +175,7 @@ def _warn_if_few(tasks: dict[str, Pairs]) -> None:
         )
 
 
-def _record(lm: Any, blocks: dict[str, TaskBlock]) -> None:
+def _record(lm: Any, blocks: dict[str, TaskBlock], pairs: list[PairsBlock]) -> None:
     block = NeuronXABlock(
         schema=SCHEMA,
         model=_model_block(lm),
@@ -171,6 +185,8 @@ def _record(lm: Any, blocks: dict[str, TaskBlock]) -> None:
         },
         tasks=dict(sorted(blocks.items())),
     )
+    if pairs:
+        block["pairs"] = pairs
     setattr(lm, _RECORD, block)
 
 

@@ -14,6 +14,10 @@ Tap = Literal["gate", "inner"]
 TAPS: tuple[str, ...] = get_args(Tap)
 Weights = Literal["position", "uniform", "last"]
 WEIGHTS: tuple[str, ...] = get_args(Weights)
+PairsOption = Literal["", "all", "half"]
+PAIRS: tuple[str, ...] = ("all", "half")
+COVARIATES = ("bits_per_byte",)
+"""Covariates that cost a further pass, and are computed only when asked for."""
 
 DEFAULT_N = 100
 DEFAULT_SEEDS = 3
@@ -54,6 +58,9 @@ class Options:
         control_seeds: How often each control is drawn, with the seeds 0, 1, ...
         variants: Further ways to compare the same vectors; see `metric_names.VARIANTS`. A text or
             a list.
+        pairs: `all`: also align every language of the run with every other, not only with the
+            pivot. `half`: the same with vectors in half precision, which takes half the disk.
+        covariates: Covariates that cost a further pass: `bits_per_byte`. A text or a list.
     """
 
     data_dir: str | None = None
@@ -65,6 +72,8 @@ class Options:
     control: tuple[str, ...] = ()
     control_seeds: int = DEFAULT_SEEDS
     variants: tuple[str, ...] = ()
+    pairs: PairsOption = ""
+    covariates: tuple[str, ...] = ()
 
 
 KEYS = tuple(option.name for option in fields(Options))
@@ -103,6 +112,10 @@ def parse_options(metadata: Mapping[str, Any], foreign: Collection[str] = ()) ->
         given["control"] = _some_of("control", given["control"], tuple(CONTROLS))
     if "variants" in given:
         given["variants"] = _some_of("variants", given["variants"], tuple(VARIANTS))
+    if "covariates" in given:
+        given["covariates"] = _some_of("covariates", given["covariates"], COVARIATES)
+    if "pairs" in given:
+        one_of("pairs", given["pairs"], PAIRS)
     if not isinstance(given.get("routed_nav", False), bool):
         raise NeuronXAError(f"routed_nav is {given['routed_nav']!r}; it must be true or false.")
     one_of("tap", given.get("tap", "gate"), TAPS)

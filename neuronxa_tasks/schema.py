@@ -130,13 +130,54 @@ class ModelBlock(TypedDict):
     remote_code: bool
 
 
-class NeuronXABlock(TypedDict):
-    """`results["config"]["neuronxa"]`."""
+class PairHitsBlock(TypedDict):
+    """Mutual hits of every pair of languages in one representation.
 
+    Each is the lower triangle of a symmetric matrix: row i has i integers, its hits with the
+    languages 0 to i - 1. `sum` is over all layers, so that the score is sum / (layers * n);
+    `best` are the hits of the best layer, and `best_layer` its number (the first one of several):
+    from 1, hidden states from 0, which are the embeddings.
+    """
+
+    layers: int
+    sum: list[list[int]]
+    best: list[list[int]]
+    best_layer: list[list[int]]
+
+
+class PairsBlock(TypedDict):
+    """All languages of a corpus against all, where it was asked for.
+
+    `languages` are sorted and hold the pivot. `precision` is that of the vectors that were
+    compared: with float32 the pivot's row has the same hits as the tasks. `text` is the sha256 of
+    the pivot's sentences.
+    """
+
+    corpus: str
+    pivot: str
+    n: int
+    tap: Literal["gate", "inner"]
+    weights: Literal["position", "uniform", "last"]
+    routed_nav: bool
+    precision: Literal["float32", "float16"]
+    text: str
+    languages: list[str]
+    nas: PairHitsBlock
+    nav: PairHitsBlock
+    hidden: PairHitsBlock
+
+
+class _Blocks(TypedDict):
     schema: int
     model: ModelBlock
     versions: dict[str, str]
     tasks: dict[str, TaskBlock]
+
+
+class NeuronXABlock(_Blocks, total=False):
+    """`results["config"]["neuronxa"]`; `pairs` is there where all pairs were asked for."""
+
+    pairs: list[PairsBlock]
 
 
 class RivalsBlock(TypedDict):

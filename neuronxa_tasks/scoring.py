@@ -51,12 +51,17 @@ Scored: TypeAlias = tuple[str, dict[int, SentenceRivals | None], TaskBlock | Non
 """Task, samples by line number, block; no block and None for each line of the pivot itself."""
 
 
-def score(lm: Any, tasks: dict[str, Pairs]) -> Iterator[Scored]:
+Keep: TypeAlias = Callable[[dict[str, Any], SentenceVectors, SentenceVectors], None]
+"""Is given the settings of a task and the vectors of its pivot and target."""
+
+
+def score(lm: Any, tasks: dict[str, Pairs], keep: Keep | None = None) -> Iterator[Scored]:
     """Score tasks one after the other, in the order that needs the least work.
 
     Args:
         lm: A loaded `HFLM`.
         tasks: Task -> its sentence pairs, all of them.
+        keep: Sees the vectors before they are dropped.
 
     Yields:
         The results of each task as soon as they are there.
@@ -73,7 +78,7 @@ def score(lm: Any, tasks: dict[str, Pairs]) -> Iterator[Scored]:
         else:
             scored[name] = pairs
     floors = _floors(lm, scored)
-    use = partial(_compare, lm, floors)
+    use = partial(_compare, lm, floors, keep)
     for name, (samples, block) in _each(lm, lm.model, scored, use):
         yield name, dict(zip(sorted(scored[name].lines), samples, strict=True)), block
 
@@ -81,6 +86,7 @@ def score(lm: Any, tasks: dict[str, Pairs]) -> Iterator[Scored]:
 def _compare(
     lm: Any,
     floors: dict[str, list[ControlRun]],
+    keep: Keep | None,
     name: str,
     pairs: Pairs,
     pivot: SentenceVectors,
@@ -88,6 +94,8 @@ def _compare(
 ) -> tuple[list[SentenceRivals], TaskBlock]:
     """Everything that is said about one language pair."""
     settings = pairs.settings
+    if keep is not None:
+        keep(settings, pivot, target)
     result = profile(pivot, target)
     beside = Beside()
     texts = pairs.column(0), pairs.column(1)

@@ -93,6 +93,8 @@ class NeuronXATask(BareTask):
             "control": list(self.options.control),
             "control_seeds": self.options.control_seeds,
             "variants": list(self.options.variants),
+            "pairs": self.options.pairs,
+            "covariates": list(self.options.covariates),
         }
         return PairInstance(
             request_type=self.OUTPUT_TYPE,
