@@ -53,15 +53,20 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def check_out(out: Path) -> None:
+def check_out(out: Path, made_by: str = MADE_BY, index: str = INDEX) -> None:
     """Refuses a folder that could not be replaced without losing something.
+
+    Args:
+        out: the folder.
+        made_by: command whose earlier output may be replaced.
+        index: its JSON file that says `made_by` and lists `files`.
 
     Raises:
         NeuronXAError: `out` is a file, holds anything that an earlier call did not write, or lies
             where nothing can be written.
     """
     if out.exists() or out.is_symlink():
-        _refuse_foreign(out)
+        _refuse_foreign(out, made_by, index)
     parent = out.absolute().parent
     while not parent.exists():
         parent = parent.parent
@@ -71,7 +76,7 @@ def check_out(out: Path) -> None:
         )
 
 
-def _refuse_foreign(out: Path) -> None:
+def _refuse_foreign(out: Path, made_by: str, index: str) -> None:
     if out.is_symlink() or not out.is_dir():
         raise NeuronXAError(
             f"-o is {str(out)!r}, which exists and is no folder. Choose another name."
@@ -81,30 +86,34 @@ def _refuse_foreign(out: Path) -> None:
         return
     known: set[str] = set()
     try:
-        index = json.loads((out / INDEX).read_text(encoding="utf-8"))
-        if index["made_by"] == MADE_BY:
-            known = {INDEX, *map(str, index["files"])}
+        content = json.loads((out / index).read_text(encoding="utf-8"))
+        if content["made_by"] == made_by:
+            known = {index, *map(str, content["files"])}
     except (OSError, ValueError, KeyError, TypeError):
         pass
     foreign = sorted(there - known)
     if foreign:
         raise NeuronXAError(
             f"-o is {str(out)!r}, which exists and holds {foreign[0]}, and only the output of an "
-            f"earlier `{MADE_BY}` is replaced. Choose another folder, or move its files away."
+            f"earlier `{made_by}` is replaced. Choose another folder, or move its files away."
         )
 
 
-def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
+def write_folder(
+    out: Path, files: Mapping[str, bytes], made_by: str = MADE_BY, index: str = INDEX
+) -> None:
     """Writes all files into a sibling folder and puts it in the place of `out`.
 
     Args:
         out: folder; an earlier output there is replaced.
         files: path inside the folder, with `/`, to content.
+        made_by: see `check_out`.
+        index: see `check_out`.
 
     Raises:
         NeuronXAError: see `check_out`; or the disk refuses.
     """
-    check_out(out)
+    check_out(out, made_by, index)
     out = out.absolute()
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
