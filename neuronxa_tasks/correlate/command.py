@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import platform
 import shlex
-from collections.abc import Sequence
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from neuronxa_tasks.reading import add_reading, add_results, read, reading_words
 
 if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
     from neuronxa_tasks.correlate.analysis import Analysis
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
-    add("results", nargs="+", metavar="RESULTS", help="results file, folder, or published .csv")
+    add_results(parser)
     add("-o", "--out", type=Path, required=True, metavar="OUT", help="folder to write")
     add(
         "--primary",
@@ -76,27 +77,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CSV",
         help="columns by language, such as log resource; beside fertility, script and family",
     )
-    add(
-        "--name",
-        action="append",
-        default=[],
-        metavar="OLD=NEW",
-        help="another name for a model, by its name or by the path of its file (repeatable)",
-    )
-    add(
-        "--template",
-        action="append",
-        default=[],
-        metavar="TASK_{}=BENCHMARK",
-        help="names of further tasks, {} stands for the language (repeatable)",
-    )
-    add("--latest", action="store_true", help="of a task that was run twice, keep the latest")
+    add_reading(parser)
     add(
         "--separate",
         action="store_true",
         help="keep other settings (shots, n, tap) apart as benchmarks of their own",
     )
-    add("--drop-nan", action="store_true", help="leave out values that are NaN, with a note")
     add("--mixed-model", action="store_true", help="fit mixed models (needs statsmodels)")
     add("--seed", type=int, default=0, help="of all random draws (default: 0)")
     add("--resamples", type=int, default=9999, help="per interval and p (default: 9999)")
@@ -119,21 +105,11 @@ def run(options: argparse.Namespace) -> int:
     from neuronxa_tasks.correlate.output import check_out, write_folder
     from neuronxa_tasks.correlate.settings import Settings
     from neuronxa_tasks.correlate.study import build_study, model_names
-    from neuronxa_tasks.results import read_results
 
     _check_options(options)
     check_out(options.out)
     libraries = None if options.no_figures else load_libraries("--no-figures")
-    paths = [text for text in options.results if not _is_csv(text)]
-    results = read_results(
-        paths,
-        published=[text for text in options.results if _is_csv(text)],
-        names=_pairs(options.name, "--name", "OLD=NEW"),
-        templates=_pairs(options.template, "--template", "TASK_{}=BENCHMARK"),
-        duplicates="latest" if options.latest else "refuse",
-        mixed="separate" if options.separate else "refuse",
-        keep_nan=options.drop_nan,
-    )
+    results = read(options, "separate" if options.separate else "refuse")
     study = build_study(
         results,
         pivot=options.pivot,
@@ -244,10 +220,6 @@ def _documents(
     return files | {INDEX: to_json(index)}
 
 
-def _is_csv(text: str) -> bool:
-    return text.lower().endswith(".csv") and not Path(text).is_dir()
-
-
 def _check_options(options: argparse.Namespace) -> None:
     from neuronxa_tasks.errors import NeuronXAError
     from neuronxa_tasks.stats.columns import check_confidence, check_resamples
@@ -263,23 +235,6 @@ def _check_options(options: argparse.Namespace) -> None:
         raise NeuronXAError(
             f"--seed is {options.seed}, but seeds are whole numbers from 0. Type for example 0."
         )
-
-
-def _pairs(given: Sequence[str], option: str, form: str) -> dict[str, str]:
-    from neuronxa_tasks.errors import NeuronXAError
-
-    found: dict[str, str] = {}
-    for text in given:
-        old, _, new = text.rpartition("=")
-        if not old or not new:
-            raise NeuronXAError(
-                f"{option} is {text!r}, which does not have the form {form}. Write both sides."
-            )
-        if found.setdefault(old, new) != new:
-            raise NeuronXAError(
-                f"{option} gives {old!r} two meanings, {found[old]!r} and {new!r}. Keep one."
-            )
-    return found
 
 
 def _primary(text: str | None) -> Primary | None:
@@ -313,12 +268,13 @@ def _command(options: argparse.Namespace) -> str:
     words = ["neuronxa", "correlate", *options.results, "-o", "OUT"]
     if options.primary:
         words += ["--primary", options.primary]
-    for name in ("benchmark", "metric", "covariates", "name", "template"):
+    words += reading_words(options)
+    for name in ("benchmark", "metric", "covariates"):
         for value in getattr(options, name):
             words += [f"--{name}", value]
     if options.pivot:
         words += ["--pivot", options.pivot]
-    for name in ("between", "latest", "separate", "drop_nan", "mixed_model", "no_figures"):
+    for name in ("between", "separate", "mixed_model", "no_figures"):
         if getattr(options, name):
             words.append(f"--{name.replace('_', '-')}")
     if options.resamples != 9999:
