@@ -1,7 +1,5 @@
-"""`neuronxa leaderboard`: models against each other, with ranks that say how sure they are."""
+"""`neuronxa leaderboard`: models against each other, with the ranks that the data allow.
 
-from __future__ import annotations
-
-from neuronxa_tasks.leaderboard.table import Board, Entry, build_boards
-
-__all__ = ["Board", "Entry", "build_boards"]
+`table.build_boards` makes boards of results. Nothing is imported here, so that the command line
+stays light.
+"""
