@@ -17,6 +17,7 @@ from typing import Any
 from neuronxa_tasks import __version__, transfer
 from neuronxa_tasks.correlate import command as correlate_command
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.leaderboard import command as leaderboard_command
 from neuronxa_tasks.options import DEFAULT_N
 
 _EXAMPLES = """\
@@ -28,6 +29,7 @@ examples:
   neuronxa fetch flores200                                        the official archive, once
   neuronxa tasks new mycorpus FOLDER -o DIR                       your own parallel text
   neuronxa correlate out scores.csv -o report                     alignment against benchmarks
+  neuronxa leaderboard out -o board                               models against each other
 """
 
 
@@ -119,6 +121,9 @@ def _parser() -> argparse.ArgumentParser:
     correlate_command.add_arguments(
         verbs.add_parser("correlate", help="correlate alignment scores with benchmarks")
     )
+    leaderboard_command.add_arguments(
+        verbs.add_parser("leaderboard", help="rank models, with the ranks that the data allow")
+    )
     return parser
 
 
@@ -180,6 +185,7 @@ def _new_tasks(options: argparse.Namespace) -> int:
 def _run(arguments: list[str]) -> int:
     """Hand over to `lm_eval run`, with our tasks and model known to it."""
     from neuronxa_tasks.plugin import register, task_configs
+    from neuronxa_tasks.summary import collected, summary
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from lm_eval._cli import HarnessCLI
@@ -205,7 +211,8 @@ def _run(arguments: list[str]) -> int:
         _check_writable(Path(output))
     register()
     try:
-        harness.execute(options)
+        with collected() as blocks:
+            harness.execute(options)
     except ValueError as error:
         if str(error).startswith("Tasks not found"):
             raise NeuronXAError(f"{error}.{_similar_tasks(error, options.include_path)}") from None
@@ -215,6 +222,8 @@ def _run(arguments: list[str]) -> int:
                 "parts that you need, or write one group of both for --include_path."
             ) from None
         raise
+    if os.environ.get("RANK", "0") == "0":
+        print("\n\n".join(map(summary, blocks)))
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -30,20 +30,60 @@ def sentence_intervals(
         Metric -> (low, high). None where all sentences have the same value: resampling then sees
         no spread, which does not mean that there is none.
     """
+    return {
+        name: _interval(np.asarray(each, dtype=np.float64)[None, :], (0,), confidence)
+        for name, each in values.items()
+    }
+
+
+def joint_intervals(
+    values: Mapping[str, ArrayLike], texts: Sequence[Hashable], confidence: float = CONFIDENCE
+) -> dict[str, tuple[float, float] | None]:
+    """Bootstrap the means of several metrics over languages that share their sentences.
+
+    A sentence is drawn for all the languages that have it at once: a hard sentence is hard in all
+    of them, so their scores are not independent and the mean is less certain than their number
+    suggests. Languages with other sentences are drawn on their own.
+
+    Args:
+        values: Metric -> [L, n] values, languages in rows.
+        texts: [L], equal for languages with the same sentences.
+        confidence: Two-sided level.
+
+    Returns:
+        Metric -> (low, high) of the mean over languages and sentences; None as in
+        `sentence_intervals`.
+    """
+    streams: dict[Hashable, int] = {}
+    for text in texts:
+        streams.setdefault(text, len(streams))
+    of_language = tuple(streams[text] for text in texts)
+    return {
+        name: _interval(np.asarray(each, dtype=np.float64), of_language, confidence)
+        for name, each in values.items()
+    }
+
+
+def _interval(
+    values: NDArray[np.float64], streams: tuple[int, ...], confidence: float
+) -> tuple[float, float] | None:
+    """Of the mean of [L, n] values; rows of one stream are resampled together."""
+    means = np.zeros(RESAMPLES)
+    spread = False
+    for stream in sorted(set(streams)):
+        rows = values[[other == stream for other in streams]]
+        of_sentence = rows.sum(axis=0) / len(values)
+        spread |= bool(np.ptp(of_sentence) > 1e-12)
+        means += _weights(values.shape[1], stream) @ of_sentence
+    if not spread:
+        return None
     tail = (1.0 - confidence) / 2.0
-    found: dict[str, tuple[float, float] | None] = {}
-    for name, each in values.items():
-        shares = np.asarray(each, dtype=np.float64)
-        if np.ptp(shares) <= 1e-12:
-            found[name] = None
-            continue
-        low, high = np.quantile(_weights(len(shares)) @ shares, [tail, 1.0 - tail])
-        found[name] = (float(low), float(high))
-    return found
+    low, high = np.quantile(means, [tail, 1.0 - tail])
+    return (float(low), float(high))
 
 
 @lru_cache(maxsize=4)
-def _weights(n: int) -> NDArray[np.float64]:
+def _weights(n: int, stream: int) -> NDArray[np.float64]:
     """[RESAMPLES, n]: how often each sentence was drawn, divided by n."""
-    counts = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    counts = np.random.default_rng(SEED + stream).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     return np.asarray(counts / n, dtype=np.float64)

@@ -23,8 +23,10 @@ from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.fingerprint import fingerprint
 from neuronxa_tasks.loading import random_weights
 from neuronxa_tasks.matrices import matrices
+from neuronxa_tasks.means import mean_blocks
 from neuronxa_tasks.schema import (
     SCHEMA,
+    MeanBlock,
     ModelBlock,
     NeuronXABlock,
     PairsBlock,
@@ -32,6 +34,7 @@ from neuronxa_tasks.schema import (
     TaskBlock,
 )
 from neuronxa_tasks.scoring import Pairs, encoder, score
+from neuronxa_tasks.summary import recorded
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +120,7 @@ def neuron_states(lm: Any, requests: Sequence[Any]) -> list[SentenceRivals | Non
             samples |= other_samples
             blocks |= other_blocks
         pairs = all_pairs.compare(lm.device, gather, lm.rank)
-    _record(lm, blocks, pairs)
+    _record(lm, blocks, mean_blocks(tasks, samples), pairs)
     return [samples[request.task_name][request.doc_id] for request in requests]
 
 
@@ -175,7 +178,9 @@ def _warn_if_few(tasks: dict[str, Pairs]) -> None:
         )
 
 
-def _record(lm: Any, blocks: dict[str, TaskBlock], pairs: list[PairsBlock]) -> None:
+def _record(
+    lm: Any, blocks: dict[str, TaskBlock], means: list[MeanBlock], pairs: list[PairsBlock]
+) -> None:
     block = NeuronXABlock(
         schema=SCHEMA,
         model=_model_block(lm),
@@ -184,10 +189,12 @@ def _record(lm: Any, blocks: dict[str, TaskBlock], pairs: list[PairsBlock]) -> N
             for name in ("neuronxa-tasks", "lm_eval", "torch", "transformers", "tokenizers")
         },
         tasks=dict(sorted(blocks.items())),
+        means=means,
     )
     if pairs:
         block["pairs"] = pairs
     setattr(lm, _RECORD, block)
+    recorded(block)
 
 
 def _model_block(lm: Any) -> ModelBlock:

@@ -130,6 +130,22 @@ class ModelBlock(TypedDict):
     remote_code: bool
 
 
+class MeanBlock(TypedDict):
+    """Means over the languages of a run with one corpus, n and settings, if there are several.
+
+    `values` and `intervals` are by metric, for scores and what is beside them, without the best
+    layer. The sentences of an interval are drawn for all languages at once; null as in
+    `BesideBlock`. A group of the harness with these tasks has the same means, and a `stderr` that
+    takes its languages for independent.
+    """
+
+    corpus: str
+    n: int
+    tasks: list[str]
+    values: dict[str, float]
+    intervals: dict[str, tuple[float, float] | None]
+
+
 class PairHitsBlock(TypedDict):
     """Mutual hits of every pair of languages in one representation.
 
@@ -175,8 +191,12 @@ class _Blocks(TypedDict):
 
 
 class NeuronXABlock(_Blocks, total=False):
-    """`results["config"]["neuronxa"]`; `pairs` is there where all pairs were asked for."""
+    """`results["config"]["neuronxa"]`.
 
+    `means` is absent in files of older versions; `pairs` is there where all pairs were asked for.
+    """
+
+    means: list[MeanBlock]
     pairs: list[PairsBlock]
 
 
