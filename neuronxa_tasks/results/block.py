@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.results.files import Row, at, finite
+from neuronxa_tasks.results.files import LARGEST, Row, as_text, at, whole
 from neuronxa_tasks.schema import SCHEMA
 
 SCORES = {
@@ -56,7 +56,7 @@ def _problem(facts: object) -> str | None:
         if not isinstance(facts[key], str):
             return f"has {facts[key]!r} as its `{key}`"
     n = facts["n"]
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+    if not isinstance(n, int) or isinstance(n, bool) or not 1 <= n <= LARGEST:
         return f"has n = {n!r}"
     for representation in _REPRESENTATIONS:
         lengths = set()
@@ -111,11 +111,10 @@ def layer_rows(key: Row, facts: dict[str, Any]) -> list[Row]:
 
 def token_rows(key: Row, facts: dict[str, Any]) -> list[Row]:
     """One row with the tokens per sentence, none where the block does not count them."""
-    pivot = finite(at(facts, "tokens", "pivot", "total"))
-    target = finite(at(facts, "tokens", "target", "total"))
-    if math.isnan(pivot) or math.isnan(target):
+    pivot = whole(at(facts, "tokens", "pivot", "total"))
+    target = whole(at(facts, "tokens", "target", "total"))
+    if pivot is None or target is None:
         return []
-    truncated = finite(at(facts, "tokens", "target", "truncated"))
     return [
         {
             **key,
@@ -124,7 +123,7 @@ def token_rows(key: Row, facts: dict[str, Any]) -> list[Row]:
             "pivot_tokens": pivot / facts["n"],
             "target_tokens": target / facts["n"],
             "fertility": target / pivot if pivot > 0 else math.nan,
-            "truncated": int(truncated) if math.isfinite(truncated) else 0,
-            "text": str(at(facts, "source", "sha256") or ""),
+            "truncated": whole(at(facts, "tokens", "target", "truncated")) or 0,
+            "text": as_text(at(facts, "source", "sha256")),
         }
     ]

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,10 @@ from neuronxa_tasks.errors import NeuronXAError
 
 _SAMPLES = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\.jsonl")
 _RESULTS_DATE = re.compile(r"_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\.json")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
+LARGEST = 2**53
+"""Counts above this cannot be told apart as floats; nothing that is counted here comes near."""
 
 Row = dict[str, Any]
 """One row of a frame, column to value."""
@@ -52,7 +55,14 @@ class Found:
 
 
 def find_runs(paths: Sequence[str | Path]) -> Found:
-    """Opens results files, and those in folders and their subfolders.
+    """Opens all results files at once; see `each_run`, which holds one at a time."""
+    notes: list[str] = []
+    runs = tuple(each_run(paths, notes))
+    return Found(runs, tuple(notes))
+
+
+def each_run(paths: Sequence[str | Path], notes: list[str]) -> Iterator[RunFile]:
+    """Opens results files, and those in folders and their subfolders, one after the other.
 
     In a folder, a `.json` file of another kind is left out and noted. A file given by its own path,
     or called `results*.json`, must be a whole results file. The same bytes under two paths count
@@ -60,64 +70,105 @@ def find_runs(paths: Sequence[str | Path]) -> Found:
 
     Args:
         paths: files and folders.
+        notes: takes one sentence for each file that is left out.
+
+    Yields:
+        Results files, in the order given, each once.
 
     Raises:
         NeuronXAError: a path does not exist or cannot be read, a file is cut off or no results
             file, or a folder has none.
     """
-    runs: list[RunFile] = []
-    notes: list[str] = []
     seen: dict[str, Path] = {}
     opened: set[Path] = set()
+    beside: _Beside = {}
     for given in (Path(path) for path in paths):
-        for path in _candidates(given):
-            if path.resolve() in opened:
+        candidates = _candidates(given)
+        none = True
+        for path in candidates:
+            resolved = path.resolve()
+            if resolved in opened:
+                none = False
                 continue
-            opened.add(path.resolve())
             strict = path == given or path.name.startswith("results")
-            run = _open(path, strict=strict)
+            run = _open(path, strict=strict, beside=beside)
             if isinstance(run, str):
                 notes.append(run)
-            elif run.sha256 in seen:
+                continue
+            opened.add(resolved)
+            none = False
+            if run.sha256 in seen:
                 notes.append(f"{path} is a copy of {seen[run.sha256]} and was left out.")
-            else:
-                seen[run.sha256] = path
-                runs.append(run)
-        if given.is_dir() and not any(given in run.path.parents for run in runs):
-            others = sum(1 for _ in given.rglob("*.json"))
+                continue
+            seen[run.sha256] = path
+            yield run
+        if none:
             raise NeuronXAError(
-                f"The folder {given} has no results file of the harness among its {others} JSON "
-                "files. Give the folder that was its --output_path, or a results file."
+                f"The folder {given} has no results file of the harness among its "
+                f"{len(candidates)} JSON files. Give the folder that was its --output_path, or a "
+                "results file."
             )
-    return Found(tuple(runs), tuple(notes))
 
 
 def _candidates(given: Path) -> list[Path]:
-    if given.is_dir():
-        return sorted(given.rglob("*.json"))
-    if not given.exists():
+    try:
+        if given.is_dir():
+            return sorted(path for path in given.rglob("*.json") if not path.is_dir())
+        if not given.exists():
+            raise NeuronXAError(
+                f"{given} does not exist, so there is nothing to read. Check the path; it is "
+                f"looked up from {'its root' if given.is_absolute() else 'the current folder'}."
+            )
+    except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
         raise NeuronXAError(
-            f"{given} does not exist, so there is nothing to read. Check the path; it is looked up "
-            f"from {'its root' if given.is_absolute() else 'the current folder'}."
-        )
+            f"The path {str(given)[:200]!r} cannot be looked up ({error}). Check it."
+        ) from error
     return [given]
 
 
-def _open(path: Path, *, strict: bool) -> RunFile | str:
+def parse_json(text: str) -> Any:
+    """Reads JSON as `json.loads` does, but refuses an object that has a key twice.
+
+    Raises:
+        ValueError: no JSON (`json.JSONDecodeError`), a key twice, or a whole number of thousands
+            of digits.
+        RecursionError: nested too deeply.
+    """
+    return json.loads(text, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object, so one would be lost")
+    return content
+
+
+def _open(path: Path, *, strict: bool, beside: _Beside) -> RunFile | str:
     """The run in a file, or, if the file need not be one, the sentence that says why it is none."""
     try:
+        if not path.is_file() and path.exists():
+            raise NeuronXAError(
+                f"{path} is a pipe or a device, which may never end. Give a file or a folder."
+            )
         data = path.read_bytes()
-        content = json.loads(data.decode("utf-8"))
+        text = data.decode("utf-8-sig")
+        content = parse_json(text)
+        if _SURROGATE.search(data):
+            json.dumps(content, ensure_ascii=False).encode("utf-8")
     except OSError as error:
         raise NeuronXAError(
             f"{path} cannot be read ({error.strerror}). Check its permissions."
         ) from error
     except UnicodeDecodeError as error:
         reason = f"{path} is no UTF-8 text (byte {error.start}), so it is no results file."
+    except UnicodeEncodeError:
+        reason = f"{path} has half a character (a lone surrogate such as \\ud800) in a text."
     except RecursionError:
         reason = f"{path} is nested too deeply for a results file."
     except json.JSONDecodeError as error:
-        text = data.decode("utf-8")
         if not text.strip():
             reason = f"{path} is empty: the run was stopped, or the disk was full."
         elif text.lstrip()[0] == "{" and error.pos >= len(text.rstrip()) - 1:
@@ -126,11 +177,12 @@ def _open(path: Path, *, strict: bool) -> RunFile | str:
             reason = f"{path} is cut off inside a text that begins in line {error.lineno}."
         else:
             reason = f"{path} is no JSON ({error.msg}, line {error.lineno})."
+    except ValueError as error:
+        reason = f"{path} cannot be trusted: {error}."
     else:
         if isinstance(content, dict) and isinstance(content.get("results"), dict):
-            return RunFile(
-                path, hashlib.sha256(data).hexdigest(), content, _samples_beside(path, content)
-            )
+            digest = hashlib.sha256(data).hexdigest()
+            return RunFile(path, digest, content, _samples_beside(path, content, beside))
         kind = (
             f"an object with the keys {', '.join(list(content)[:4]) or 'none'}"
             if isinstance(content, dict)
@@ -142,16 +194,18 @@ def _open(path: Path, *, strict: bool) -> RunFile | str:
     return f"{reason} It was left out."
 
 
-def _samples_beside(path: Path, content: dict[str, Any]) -> dict[str, Path]:
+_Beside = dict[Path, dict[str, dict[str, Path]]]
+"""Folder -> date in the name -> task -> samples file; a folder is listed once."""
+
+
+def _samples_beside(path: Path, content: dict[str, Any], beside: _Beside) -> dict[str, Path]:
     """Samples files of a run: same folder, and same date in the name where the harness puts it."""
     dated = _RESULTS_DATE.search(path.name)
-    found: dict[str, Path] = {}
     if dated:
-        for other in sorted(path.parent.glob("samples_*.jsonl")):
-            name = _SAMPLES.fullmatch(other.name)
-            if name and name["date"] == dated["date"]:
-                found[name["task"]] = other
-        return found
+        if path.parent not in beside:
+            beside[path.parent] = _samples_by_date(path.parent)
+        return beside[path.parent].get(dated["date"], {})
+    found: dict[str, Path] = {}
     # Harness 0.4.2: `results.json` beside `<model_args>_<task>.jsonl`.
     config, tasks = content.get("config"), content.get("configs")
     arguments = config.get("model_args") if isinstance(config, dict) else None
@@ -161,6 +215,15 @@ def _samples_beside(path: Path, content: dict[str, Any]) -> dict[str, Path]:
             other = path.parent / f"{stem}_{task}.jsonl"
             if other.is_file():
                 found[task] = other
+    return found
+
+
+def _samples_by_date(folder: Path) -> dict[str, dict[str, Path]]:
+    found: dict[str, dict[str, Path]] = {}
+    for path in sorted(folder.glob("samples_*.jsonl")):
+        name = _SAMPLES.fullmatch(path.name)
+        if name:
+            found.setdefault(name["date"], {})[name["task"]] = path
     return found
 
 
@@ -184,12 +247,12 @@ def read_samples(path: str | Path) -> list[dict[str, Any]]:
     samples: list[Any] = []
     try:
         if text.lstrip().startswith("["):
-            samples = json.loads(text)
+            samples = parse_json(text)
         else:
             # `splitlines` would also cut at the line separators that some sentences hold.
             lines = text.split("\n")
-            samples = [json.loads(line) for line in lines if line.strip()]
-    except (json.JSONDecodeError, RecursionError) as error:
+            samples = [parse_json(line) for line in lines if line.strip()]
+    except (ValueError, RecursionError) as error:
         raise NeuronXAError(
             f"The samples file {path} is damaged ({error} in sample {len(samples) + 1} or "
             "later). It was probably cut off; run the task again with --log_samples."
@@ -207,13 +270,30 @@ def number(value: object) -> float | None:
     """A JSON number as float, or None for anything else; true and false are no numbers."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
 
 
 def finite(value: object) -> float:
-    """A JSON number as float; NaN for anything else."""
+    """A finite JSON number as float; NaN for anything else."""
     found = number(value)
-    return math.nan if found is None else found
+    return found if found is not None and math.isfinite(found) else math.nan
+
+
+def whole(value: object, least: int = 0) -> int | None:
+    """A JSON number that counts something (also written 5.0), or None for anything else."""
+    found = number(value)
+    if found is None or not least <= found <= LARGEST or found != math.floor(found):
+        return None
+    return int(found)
+
+
+def as_text(value: object) -> str:
+    """A JSON text, or a number as text; empty for anything else."""
+    plain = isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    return str(value) if plain else ""
 
 
 def at(content: object, *keys: str) -> Any:

@@ -19,8 +19,8 @@ from neuronxa_tasks.results.checks import (
     refuse_same_language,
     without_duplicates,
 )
-from neuronxa_tasks.results.files import Row, find_runs
-from neuronxa_tasks.results.harness import rows_of
+from neuronxa_tasks.results.files import Row, each_run
+from neuronxa_tasks.results.harness import RunRows, rows_of
 from neuronxa_tasks.results.published import read_published
 from neuronxa_tasks.results.task_names import check_templates
 
@@ -158,19 +158,23 @@ def read_results(
             "No results were given, so there is nothing to read. "
             "Name results files of the harness, folders with them, or a published CSV."
         )
-    found = find_runs(paths)
-    read = [rows_of(run, names=names, templates=templates, keep_nan=keep_nan) for run in found.runs]
+    notes: list[str] = []
+    read: list[RunRows] = []
+    beside: dict[tuple[str, str], Path] = {}
+    for run in each_run(paths, notes):  # one at a time: a file is far larger than its rows
+        read.append(rows_of(run, names=names, templates=templates, keep_nan=keep_nan))
+        beside |= {(str(run.path), task): path for task, path in sorted(run.samples.items())}
     tables = [read_published(path) for path in published]
-    notes = list(found.notes) + [note for part in read for note in part.notes]
+    notes += [note for part in read for note in part.notes]
     dates = {part.run["source"]: float(part.run["date"]) for part in read}
     rows = [row for part in read for row in part.rows]
-    for table_rows, _, run in tables:
+    for table_rows, _, facts in tables:
         for row in table_rows:
             row["model"] = (names or {}).get(row["model"], row["model"])
         rows += table_rows
-        dates[run["source"]] = math.nan
-    layers = [row | {"source": part.run["source"]} for part in read for row in part.layers]
-    tokens = [row | {"source": part.run["source"]} for part in read for row in part.tokens]
+        dates[facts["source"]] = math.nan
+    layers = [row for part in read for row in part.layers]
+    tokens = [row for part in read for row in part.tokens]
     refuse_other_models([part.run for part in read])
     unmapped = [row for part in read for row in part.unmapped]
     unmapped += [row for _, table_unmapped, _ in tables for row in table_unmapped]
@@ -186,19 +190,15 @@ def read_results(
         for part in parts:
             key = (part["model"], part["revision"], part["task"], part["source"])
             if key in kept:
-                chosen.append(part | {"benchmark": labels.get(key, part["benchmark"])})
+                part["benchmark"] = labels.get(key, part["benchmark"])
+                chosen.append(part)
         return chosen
 
     kept_layers, kept_tokens = of_kept(layers), of_kept(tokens)
     notes += check_texts(kept_tokens, mixed)
-    runs = [part.run for part in read] + [run for _, _, run in tables]
+    runs = [part.run for part in read] + [facts for _, _, facts in tables]
     used = {(row["source"], row["task"]) for row in rows}
-    samples = {
-        (str(file.path), task): path
-        for file in found.runs
-        for task, path in sorted(file.samples.items())
-        if (str(file.path), task) in used
-    }
+    samples = {key: path for key, path in beside.items() if key in used}
     order = ["model", "revision", "kind", "benchmark", "metric", "language", "task"]
     layer_order = [*order[:2], "benchmark", "language", "representation", "direction", "layer"]
     return Results(

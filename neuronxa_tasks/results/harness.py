@@ -17,7 +17,16 @@ from neuronxa_tasks.results.block import (
     layer_rows,
     token_rows,
 )
-from neuronxa_tasks.results.files import Row, RunFile, at, finite, number, read_samples
+from neuronxa_tasks.results.files import (
+    Row,
+    RunFile,
+    as_text,
+    at,
+    finite,
+    number,
+    read_samples,
+    whole,
+)
 from neuronxa_tasks.results.task_names import language_of, locate
 
 # What stands among the metrics of a task and is none (`bypass`: a run with --predict_only).
@@ -76,9 +85,9 @@ def rows_of(
             "sha256": run.sha256,
             "model": model,
             "revision": revision,
-            "model_sha": str(config.get("model_sha") or ""),
-            "fingerprint": str(at(block, "model", "fingerprint") or ""),
-            "harness": str(content.get("lm_eval_version") or ""),
+            "model_sha": as_text(config.get("model_sha")),
+            "fingerprint": as_text(at(block, "model", "fingerprint")),
+            "harness": as_text(content.get("lm_eval_version")),
             "date": finite(content.get("date")),
             "tasks": 0,
         }
@@ -166,9 +175,10 @@ def rows_of(
                 }
             )
         if facts is not None:
-            key = {"model": model, "revision": revision, "task": task, "benchmark": benchmark}
-            out.layers += layer_rows({**key, "language": language}, facts)
-            out.tokens += token_rows({**key, "language": language}, facts)
+            key = {name: base[name] for name in ("model", "revision", "task", "source")}
+            key |= {"benchmark": benchmark, "language": language}
+            out.layers += layer_rows(key, facts)
+            out.tokens += token_rows(key, facts)
     out.run["tasks"] = len({row["task"] for row in out.rows})
     return out
 
@@ -182,7 +192,7 @@ def _model(
     arguments = _arguments(config.get("model_args"))
     # The order of the harness: an adapter names the model before its base does.
     keys = ("peft", "delta", "pretrained", "model", "path", "engine")
-    found = content.get("model_name") or next(
+    found = as_text(content.get("model_name")) or next(
         (arguments[key] for key in keys if arguments.get(key)), None
     )
     if not found and path in names:
@@ -192,15 +202,14 @@ def _model(
             f"{path} does not say which model was run (neither `model_name` nor `model_args`). "
             f"Name it: {path}=NAME."
         )
-    name = names.get(path, names.get(str(found), str(found)))
-    revision = config.get("model_revision") or arguments.get("revision") or ""
-    return name, str(revision)
+    name = names.get(path, names.get(found, found))
+    return name, as_text(config.get("model_revision")) or arguments.get("revision") or ""
 
 
 def _arguments(given: object) -> dict[str, str]:
     """Model arguments, which are a text up to harness 0.4.9 and a dictionary later."""
     if isinstance(given, dict):
-        return {str(key): str(value) for key, value in given.items()}
+        return {str(key): as_text(value) for key, value in given.items()}
     pairs = (part.partition("=") for part in str(given or "").split(","))
     return {key.strip(): value.strip() for key, equals, value in pairs if equals}
 
@@ -265,9 +274,9 @@ def _fewshot(content: dict[str, Any], config: dict[str, Any], task: str) -> int 
         at(content, "configs", task, "num_fewshot"),
         config.get("num_fewshot"),
     ):
-        value = number(found)
-        if value is not None and math.isfinite(value):
-            return int(value)
+        value = whole(found)
+        if value is not None:
+            return value
     return None
 
 
@@ -275,9 +284,9 @@ def _n(content: dict[str, Any], task: str, metrics: object) -> int | None:
     """Documents scored; the harness before 0.4.3 does not say."""
     effective = at(content, "n-samples", task, "effective")
     for found in (effective, at(metrics, "sample_len"), at(metrics, "samples")):
-        value = number(found)
-        if value is not None and 1 <= value < math.inf and value == math.floor(value):
-            return int(value)
+        value = whole(found, least=1)
+        if value is not None:
+            return value
     return None
 
 

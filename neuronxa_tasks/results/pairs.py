@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.metric_names import SCORES
-from neuronxa_tasks.results.files import at, find_runs
+from neuronxa_tasks.results.files import at, each_run
 from neuronxa_tasks.results.harness import rows_of
 from neuronxa_tasks.results.task_names import language_of
 
@@ -64,7 +64,7 @@ def read_pairs(
         NeuronXAError: a damaged file or matrix, see `read_results`.
     """
     found: list[LanguagePairs] = []
-    for run in find_runs(paths).runs:
+    for run in each_run(paths, []):
         blocks = at(run.content, "config", "neuronxa", "pairs")
         if blocks is None:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from neuronxa_tasks import languages
 from neuronxa_tasks.errors import NeuronXAError
@@ -95,8 +96,12 @@ def locate(task: str, extra: Mapping[str, str] | None = None) -> tuple[str, str]
         task: name of the task in the harness.
         extra: further templates, template to benchmark; they come before the known ones.
     """
-    patterns = [Pattern(*pair) for pair in (extra or {}).items()] + list(PATTERNS)
-    for pattern in patterns:
+    return _located(task, tuple((extra or {}).items()))
+
+
+@lru_cache(maxsize=10_000)  # thousands of files name the same tasks
+def _located(task: str, extra: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
+    for pattern in [*(Pattern(*pair) for pair in extra), *PATTERNS]:
         code = pattern.code(task)
         if code is None:
             continue
