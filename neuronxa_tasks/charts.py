@@ -6,7 +6,7 @@ import html
 import importlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,24 @@ def load_libraries(without: str = "") -> Libraries:
             '`pip install "altair>=5.4" "vl-convert-python>=1.7"`'
             + (f", or say {without}." if without else ".")
         ) from error
+
+
+def fill(template: Any, values: Mapping[str, Any]) -> Any:
+    """Puts values into a chart's specification that was made without data.
+
+    Args:
+        template: dictionaries, lists and texts, such as `chart.to_dict()` of a chart whose data is
+            `alt.Data(values="$points")`.
+        values: what stands for a text that is exactly `$points`, by `points`; further texts with a
+            dollar sign stay as they are.
+    """
+    if isinstance(template, dict):
+        return {key: fill(value, values) for key, value in template.items()}
+    if isinstance(template, list):
+        return [fill(value, values) for value in template]
+    if isinstance(template, str) and template[:1] == "$":
+        return values.get(template[1:], template)
+    return template
 
 
 def render(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from neuronxa_tasks import stats
-from neuronxa_tasks.charts import Drawing, Libraries, file_name
+from neuronxa_tasks.charts import Drawing, Libraries, file_name, fill
 from neuronxa_tasks.correlate.analysis import Analysis
 from neuronxa_tasks.correlate.cells import Pair, Study
 from neuronxa_tasks.correlate.settings import Record
@@ -50,7 +50,7 @@ def draw(
 ) -> tuple[Drawing, ...]:
     """Draws a scatter for each pair and a layer profile for each outcome."""
     alt = libraries.altair
-    short = _short_codes(study)
+    short = short_codes(study)
     records = {(r["model"], r["x"], r["y"]): r for r in analysis.correlations}
     drawings = [
         Drawing(
@@ -77,6 +77,59 @@ def draw(
     return tuple(drawings)
 
 
+def scatter_template(alt: Any) -> dict[str, Any]:
+    """A scatter with its line and band, to be filled by `charts.fill`.
+
+    Missing are `points` (language, short, x, y) and `band` (x, y, low, high), the titles `x` and
+    `y`, the ends of the axes `x0`, `x1`, `y0`, `y1`, the colours `accent` and `ink`, and the
+    `size` of a side in pixels.
+    """
+    x_scale = alt.Scale(domain=["$x0", "$x1"], nice=False, zero=False)
+    y_scale = alt.Scale(domain=["$y0", "$y1"], nice=False, zero=False)
+    x_axis = alt.X("x:Q", title="$x", scale=x_scale)
+    y_axis = alt.Y("y:Q", title="$y", scale=y_scale)
+    lines, dots = alt.Chart(alt.Data(values="$band")), alt.Chart(alt.Data(values="$points"))
+    tooltip = [
+        alt.Tooltip("language:N"),
+        alt.Tooltip("x:Q", title="$x", format=".3f"),
+        alt.Tooltip("y:Q", title="$y", format=".3f"),
+    ]
+    template: dict[str, Any] = alt.layer(
+        lines.mark_area(opacity=0.15, color="$accent", clip=True).encode(
+            x=x_axis, y=alt.Y("low:Q", scale=y_scale, title="$y"), y2="high:Q"
+        ),
+        lines.mark_line(color="$accent", strokeWidth=1.2, clip=True).encode(x=x_axis, y=y_axis),
+        dots.mark_circle(color="$accent", size=24, opacity=0.9).encode(
+            x=x_axis, y=y_axis, tooltip=tooltip
+        ),
+        dots.mark_text(align="left", dx=4, dy=-3, fontSize=8, color="$ink").encode(
+            x=x_axis, y=y_axis, text="short:N"
+        ),
+    ).to_dict(validate=False)
+    return {"layer": template["layer"], "width": "$size", "height": "$size"}
+
+
+def fit_band(
+    pair: Pair, model: str, domain: Sequence[float], confidence: float
+) -> list[dict[str, float]]:
+    """The straight line of a model, and where one new language may lie, over the axis of x."""
+    grid = np.linspace(domain[0], domain[1], _GRID)
+    line = stats.predict(*pair.columns(model), grid, confidence=confidence)
+    return [
+        {"x": float(at), "y": float(middle), "low": float(low), "high": float(high)}
+        for at, middle, low, high in zip(grid, line.predicted, line.low, line.high, strict=True)
+    ]
+
+
+def domains(pair: Pair, models: Sequence[str]) -> tuple[list[float], list[float]]:
+    """The ends of both axes, common to some models."""
+    columns = [pair.columns(model) for model in models]
+    return (
+        _domain([value for x, _ in columns for value in x]),
+        _domain([value for _, y in columns for value in y]),
+    )
+
+
 def _scatter(
     alt: Any,
     pair: Pair,
@@ -89,49 +142,31 @@ def _scatter(
         for model in pair.models()
         if not math.isnan(records[(model, pair.x.label, pair.y.label)]["r"])
     ]
-    columns = {model: pair.columns(model) for model in models}
-    x_domain = _domain([value for x, _ in columns.values() for value in x])
-    y_domain = _domain([value for _, y in columns.values() for value in y])
-    x_axis = alt.X(
-        "x:Q", title=pair.x.label, scale=alt.Scale(domain=x_domain, nice=False, zero=False)
-    )
-    y_scale = alt.Scale(domain=y_domain, nice=False, zero=False)
-    y_axis = alt.Y("y:Q", title=pair.y.label, scale=y_scale)
+    (x0, x1), (y0, y1) = domains(pair, models)
+    template = scatter_template(alt)
     panels = []
     for model in models:
-        x, y = columns[model]
         record = records[(model, pair.x.label, pair.y.label)]
         points = [
             {"language": code, "short": short[code], "x": one, "y": other}
-            for code, one, other in zip(pair.languages(model), x, y, strict=True)
+            for code, one, other in zip(pair.languages(model), *pair.columns(model), strict=True)
         ]
-        grid = np.linspace(x_domain[0], x_domain[1], _GRID)
-        line = stats.predict(x, y, grid, confidence=confidence)
-        band = [
-            {"x": float(at), "y": float(middle), "low": float(low), "high": float(high)}
-            for at, middle, low, high in zip(grid, line.predicted, line.low, line.high, strict=True)
-        ]
-        lines = alt.Chart(alt.Data(values=band))
-        dots = alt.Chart(alt.Data(values=points))
+        filled = fill(
+            template,
+            {
+                "points": points,
+                "band": fit_band(pair, model, (x0, x1), confidence),
+                **{"x": pair.x.label, "y": pair.y.label},
+                **{"x0": x0, "x1": x1, "y0": y0, "y1": y1},
+                **{"accent": _BLUE, "ink": "#333333", "size": _SIZE},
+            },
+        )
         title = [
             model,
             f"r = {record['r']:.2f} [{record['fisher_low']:.2f}, {record['fisher_high']:.2f}], "
             f"n = {record['n']}",
         ]
-        panels.append(
-            alt.layer(
-                lines.mark_area(opacity=0.15, color=_BLUE, clip=True).encode(
-                    x=x_axis, y=alt.Y("low:Q", scale=y_scale, title=pair.y.label), y2="high:Q"
-                ),
-                lines.mark_line(color=_BLUE, strokeWidth=1.2, clip=True).encode(x=x_axis, y=y_axis),
-                dots.mark_circle(color=_BLUE, size=24, opacity=0.9).encode(
-                    x=x_axis, y=y_axis, tooltip=["language:N", "x:Q", "y:Q"]
-                ),
-                dots.mark_text(align="left", dx=4, dy=-3, fontSize=8, color="#333333").encode(
-                    x=x_axis, y=y_axis, text="short:N"
-                ),
-            ).properties(width=_SIZE, height=_SIZE, title=alt.Title(title, fontSize=10))
-        )
+        panels.append(alt.Chart.from_dict(filled).properties(title=alt.Title(title, fontSize=10)))
     return _grid(alt, panels)
 
 
@@ -197,7 +232,7 @@ def _domain(values: Sequence[float]) -> list[float]:
     return [low - room, high + room]
 
 
-def _short_codes(study: Study) -> dict[str, str]:
+def short_codes(study: Study) -> dict[str, str]:
     """`deu` for `deu_Latn`, unless the study has that language in two scripts."""
     codes = {
         code
