@@ -23,7 +23,7 @@ from neuronxa_tasks.results import Results
 
 @dataclass(frozen=True)
 class Analysis:
-    """The tables, each a list of records with the same columns.
+    """The tables, each a list of records with the same columns; one that was not made is empty.
 
     Attributes:
         correlations: r over languages of each model and pair.
@@ -41,18 +41,18 @@ class Analysis:
         families: number of tests adjusted together, by table.
     """
 
-    correlations: list[Record]
-    averages: list[Record]
-    across_models: list[Record]
-    pooled: list[Record]
-    mixed: list[Record]
-    differences: list[Record]
-    difference_averages: list[Record]
-    partial: list[Record]
-    partial_averages: list[Record]
-    lines: list[Record]
-    predictions: list[Record]
-    layers: list[Record]
+    correlations: list[Record] = field(default_factory=list)
+    averages: list[Record] = field(default_factory=list)
+    across_models: list[Record] = field(default_factory=list)
+    pooled: list[Record] = field(default_factory=list)
+    mixed: list[Record] = field(default_factory=list)
+    differences: list[Record] = field(default_factory=list)
+    difference_averages: list[Record] = field(default_factory=list)
+    partial: list[Record] = field(default_factory=list)
+    partial_averages: list[Record] = field(default_factory=list)
+    lines: list[Record] = field(default_factory=list)
+    predictions: list[Record] = field(default_factory=list)
+    layers: list[Record] = field(default_factory=list)
     families: dict[str, int] = field(default_factory=dict)
 
     def tables(self) -> dict[str, list[Record]]:
