@@ -19,6 +19,7 @@ from neuronxa_tasks.correlate import command as correlate_command
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.leaderboard import command as leaderboard_command
 from neuronxa_tasks.options import DEFAULT_N
+from neuronxa_tasks.sweep import command as sweep_command
 
 _EXAMPLES = """\
 examples:
@@ -30,6 +31,7 @@ examples:
   neuronxa tasks new mycorpus FOLDER -o DIR                       your own parallel text
   neuronxa correlate out scores.csv -o report                     alignment against benchmarks
   neuronxa leaderboard out -o board                               models against each other
+  neuronxa sweep checkpoints/ -o sweep -- --tasks neuronxa_mini   a series of checkpoints
 """
 
 
@@ -46,7 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments[:1] == ["run"]:  # its arguments are the harness' own
             return _run(arguments[1:])
-        options = _parser().parse_args(arguments)
+        harness: list[str] = []
+        if arguments[:1] == ["sweep"]:
+            arguments, harness = sweep_command.split_at_dashes(arguments)
+        options = _parser().parse_args(arguments, argparse.Namespace(harness=harness))
         return int(options.action(options))
     except NeuronXAError as error:
         print(f"neuronxa: error: {error}", file=sys.stderr)
@@ -123,6 +128,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     leaderboard_command.add_arguments(
         verbs.add_parser("leaderboard", help="rank models, with the ranks that the data allow")
+    )
+    sweep_command.add_arguments(
+        verbs.add_parser("sweep", help="run a series of checkpoints and draw their trends")
     )
     return parser
 
