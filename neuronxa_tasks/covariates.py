@@ -76,7 +76,7 @@ def covariates(
     pivot, target = vectors
     pivot_tokens, target_tokens = (_tokens(tokenizer, each) for each in sentences)
     return CovariatesBlock(
-        fertility=_number(len(target_tokens) / len(pivot_tokens) if pivot_tokens else math.nan),
+        fertility=number(len(target_tokens) / len(pivot_tokens) if pivot_tokens else math.nan),
         unknown_rate={
             "pivot": _unknown(tokenizer, pivot_tokens),
             "target": _unknown(tokenizer, target_tokens),
@@ -98,7 +98,7 @@ def _tokens(tokenizer: Any, sentences: Sequence[str]) -> list[int]:
 
 def _unknown(tokenizer: Any, tokens: Sequence[int]) -> float | None:
     unknown = tokens.count(tokenizer.unk_token_id)
-    return _number(unknown / len(tokens) if tokens else math.nan)
+    return number(unknown / len(tokens) if tokens else math.nan)
 
 
 def _means(layers: Sequence[Tensor]) -> list[float | None]:
@@ -114,9 +114,9 @@ def _norms(vectors: SentenceVectors) -> NormsBlock:
 
 
 def _numbers(values: Sequence[float]) -> list[float | None]:
-    return [_number(value) for value in values]
+    return [number(value) for value in values]
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
     """Six digits; None, which JSON has, for NaN, which it has not."""
     return float(f"{value:.6g}") if math.isfinite(value) else None

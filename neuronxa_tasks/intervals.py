@@ -64,6 +64,29 @@ def joint_intervals(
     }
 
 
+def ratio_interval(
+    numerators: ArrayLike, denominators: ArrayLike, confidence: float = CONFIDENCE
+) -> tuple[float, float] | None:
+    """Bootstrap a ratio of two sums over the same sentences.
+
+    Args:
+        numerators: [n] values.
+        denominators: [n] positive values of the same sentences.
+        confidence: Two-sided level.
+
+    Returns:
+        (low, high); None where all sentences have the same ratio.
+    """
+    above = np.asarray(numerators, dtype=np.float64)
+    below = np.asarray(denominators, dtype=np.float64)
+    if np.ptp(above / below) <= 1e-12:
+        return None
+    weights = _weights(len(above), 0)
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile((weights @ above) / (weights @ below), [tail, 1.0 - tail])
+    return (float(low), float(high))
+
+
 def _interval(
     values: NDArray[np.float64], streams: tuple[int, ...], confidence: float
 ) -> tuple[float, float] | None:

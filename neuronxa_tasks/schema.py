@@ -55,20 +55,26 @@ class NormsBlock(TypedDict):
     hidden: list[float | None]
 
 
-class CovariatesBlock(TypedDict):
+class _Covariates(TypedDict):
+    fertility: float | None
+    unknown_rate: dict[Side, float | None]
+    nas_density: dict[Side, list[float | None]]
+    norm: dict[Side, NormsBlock]
+    hub_skewness: dict[Literal["nas", "nav", "hidden"], list[float | None]]
+
+
+class CovariatesBlock(_Covariates, total=False):
     """What may drive a score, with six digits; null where it does not exist.
 
     `fertility`: tokens of the target / tokens of the pivot, without special tokens.
     `unknown_rate`: share of unknown tokens.
     `nas_density`: mean NAS per layer, the weighted share of active neurons.
     `hub_skewness`: of the 10-occurrence of the target's sentences, per layer.
+    `bits_per_byte`: of the text under the model, where it was asked for; the target's interval is
+    under `intervals`.
     """
 
-    fertility: float | None
-    unknown_rate: dict[Side, float | None]
-    nas_density: dict[Side, list[float | None]]
-    norm: dict[Side, NormsBlock]
-    hub_skewness: dict[Literal["nas", "nav", "hidden"], list[float | None]]
+    bits_per_byte: dict[Side, float | None]
 
 
 class BesideBlock(TypedDict, total=False):
@@ -128,6 +134,7 @@ class ModelBlock(TypedDict):
     max_length: int
     add_bos_token: bool | None
     remote_code: bool
+    random_weights: int
 
 
 class MeanBlock(TypedDict):
