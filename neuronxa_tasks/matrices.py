@@ -20,8 +20,8 @@ from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.options import Tap, Weights
 from neuronxa_tasks.pairs import VectorStore, hit_matrix, hits_block
 from neuronxa_tasks.schema import PairsBlock
-from neuronxa_tasks.scoring import Pairs
 from neuronxa_tasks.states import SentenceVectors
+from neuronxa_tasks.texts import Pairs
 
 Gather: TypeAlias = Callable[[Any], list[Any]]
 """Brings one value of each process together, in all of them."""

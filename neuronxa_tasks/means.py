@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from neuronxa_tasks.intervals import joint_intervals
 from neuronxa_tasks.metric_names import SCORES
 from neuronxa_tasks.schema import MeanBlock, SentenceRivals
-from neuronxa_tasks.scoring import Pairs
+from neuronxa_tasks.texts import Pairs
 
 _SETTINGS = ("corpus", "pivot", "tap", "weights", "routed_nav")
 

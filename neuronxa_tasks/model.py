@@ -13,17 +13,18 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from accelerate import Accelerator
 from lm_eval.models.huggingface import HFLM
 
-from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.fingerprint import fingerprint
 from neuronxa_tasks.loading import random_weights
 from neuronxa_tasks.matrices import matrices
 from neuronxa_tasks.means import mean_blocks
+from neuronxa_tasks.processes import check_rank, gather, share, together
+from neuronxa_tasks.resume import FOLDER_ARGUMENT, MODE_ARGUMENT, choose, kept_results
 from neuronxa_tasks.schema import (
     SCHEMA,
     MeanBlock,
@@ -33,15 +34,24 @@ from neuronxa_tasks.schema import (
     SentenceRivals,
     TaskBlock,
 )
-from neuronxa_tasks.scoring import Pairs, encoder, score
+from neuronxa_tasks.scoring import Keep, by_line, encoder, score
 from neuronxa_tasks.summary import recorded
+from neuronxa_tasks.texts import Pairs, Texts
 
 logger = logging.getLogger(__name__)
+progress = logging.getLogger("lm_eval.neuronxa")
+"""Below warnings, only loggers of the harness are heard."""
 
 FEW = 50
 """Sentence pairs below which a score is too coarse to report; a warning is given."""
 
+ENGLISH = "eng_Latn"
+
 _RECORD = "_neuronxa_block"
+
+Samples: TypeAlias = dict[str, dict[int, SentenceRivals | None]]
+Results: TypeAlias = tuple[Samples, dict[str, TaskBlock]]
+"""Samples by task and line, and blocks by task."""
 
 
 class NeuronXALM(HFLM):  # type: ignore[misc]
@@ -49,10 +59,12 @@ class NeuronXALM(HFLM):  # type: ignore[misc]
 
     The alias in the harness is `hf-neuronxa`; all model arguments are those of `hf`. Under
     `torchrun` and `accelerate launch` it also works on CPUs and over several machines, where
-    `hf` would see one process, or the same rank twice.
+    `hf` would see one process, or the same rank twice. Two arguments are its own:
+    `neuronxa_resume` (on, off, refresh) and `neuronxa_resume_dir`, for results that are kept.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        choose(self, kwargs.pop(MODE_ARGUMENT, None), kwargs.pop(FOLDER_ARGUMENT, None))
         processes = int(os.environ.get("WORLD_SIZE", "1"))
         parallel = processes > 1 and not kwargs.get("tp_plan") and not kwargs.get("parallelize")
         on_cpu = not torch.accelerator.is_available() or str(kwargs.get("device")) == "cpu"
@@ -88,39 +100,25 @@ def neuron_states(lm: Any, requests: Sequence[Any]) -> list[SentenceRivals | Non
     Raises:
         NeuronXAError: The architecture is not known, or a score cannot be computed.
     """
-    _check_rank(lm)
-    if names := random_weights(lm.model):
+    check_rank(lm)
+    random = random_weights(lm.model)
+    if random:
         logger.warning(
             "%d weights of this model seem not to come from its checkpoint but from chance, such "
             "as %s. Its scores, here and in every benchmark, mean nothing unless you know why. "
             "Look at the load report above.",
-            len(names),
-            ", ".join(names[:3]),
+            len(random),
+            ", ".join(random[:3]),
         )
     tasks = _exchange(lm, _by_task(requests))
     _warn_if_few(tasks)
-    mine = sorted(tasks)[lm.rank :: lm.world_size]
-    error: NeuronXAError | None = None
-    samples: dict[str, dict[int, SentenceRivals | None]] = {}
-    blocks: dict[str, TaskBlock] = {}
-    gather = partial(_gather, lm)
-    with matrices(tasks, gather, lm.rank) as all_pairs:
-        try:
-            for name, result, block in score(
-                lm, {name: tasks[name] for name in mine}, all_pairs.keep
-            ):
-                samples[name] = result
-                if block is not None:
-                    blocks[name] = block
-        except NeuronXAError as caught:
-            error = caught  # after the others know: a silent process would leave them waiting
-        for other_samples, other_blocks, other_error in gather((samples, blocks, error)):
-            if other_error is not None:
-                raise other_error
-            samples |= other_samples
-            blocks |= other_blocks
-        pairs = all_pairs.compare(lm.device, gather, lm.rank)
-    _record(lm, blocks, mean_blocks(tasks, samples), pairs)
+    _warn_without_english(tasks)
+    model = _model_block(lm, len(random))
+    share_of_all = partial(gather, lm)
+    with matrices(tasks, share_of_all, lm.rank) as all_pairs:
+        samples, blocks = _results(lm, tasks, model["fingerprint"], all_pairs.keep)
+        pairs = all_pairs.compare(lm.device, share_of_all, lm.rank)
+    _record(lm, model, blocks, mean_blocks(tasks, samples), pairs)
     return [samples[request.task_name][request.doc_id] for request in requests]
 
 
@@ -142,27 +140,61 @@ def _by_task(requests: Sequence[Any]) -> dict[str, Pairs]:
 def _exchange(lm: Any, tasks: dict[str, Pairs]) -> dict[str, Pairs]:
     """Bring all lines of each task together; every process then has all texts."""
     merged: dict[str, Pairs] = {}
-    for part in _gather(lm, tasks):
+    for part in gather(lm, tasks):
         for name, pairs in part.items():
             merged.setdefault(name, Pairs(pairs.settings, pairs.source)).lines.update(pairs.lines)
     return merged
 
 
-def _check_rank(lm: Any) -> None:
-    if lm.world_size > 1 and torch.distributed.get_rank() != lm.rank:
-        raise NeuronXAError(
-            f"Process {torch.distributed.get_rank()} of {lm.world_size} was given the sentences of "
-            f"rank {lm.rank}, because --model hf counts the processes of each machine anew. Some "
-            "sentences would be scored twice and others never. Use --model hf-neuronxa."
+def _results(lm: Any, tasks: dict[str, Pairs], weights: str, keep: Keep) -> Results:
+    """Score what is not on disk, each process its share, and bring all together."""
+    texts = Texts(lm.tokenizer)
+    kept = kept_results(lm, tasks, texts, weights, encoder(lm, lm.model))
+    # Vectors for all pairs are not on disk: those languages have to be encoded.
+    found = {
+        name: result
+        for name, pairs in tasks.items()
+        if not pairs.settings["pairs"] and (result := kept.result(name, pairs)) is not None
+    }
+    of_others: set[str] = set()
+    everywhere: set[str] = set()
+    for rank, names in enumerate(gather(lm, set(found))):  # machines need not share the folder
+        of_others |= names if rank < lm.rank else set()
+        everywhere |= names
+    if everywhere:
+        progress.info(
+            "%d of %d languages were scored before and are on disk; %s=refresh scores them anew.",
+            len(everywhere),
+            len(tasks),
+            MODE_ARGUMENT,
+        )
+    costs = {name: _cost(tasks[name], texts) for name in tasks if name not in everywhere}
+    mine = share(costs, lm.world_size)[lm.rank]
+
+    def work() -> Results:
+        scored = [by_line(name, tasks[name], found[name]) for name in found.keys() - of_others]
+        scored += score(lm, {name: tasks[name] for name in mine}, kept, keep)
+        return (
+            {name: samples for name, samples, _ in scored},
+            {name: block for name, _, block in scored if block is not None},
         )
 
+    samples: Samples = {}
+    blocks: dict[str, TaskBlock] = {}
+    for other_samples, other_blocks in together(lm, work):
+        samples |= other_samples
+        blocks |= other_blocks
+    kept.close()
+    return samples, blocks
 
-def _gather(lm: Any, value: Any) -> list[Any]:
-    if lm.world_size == 1:
-        return [value]
-    everything: list[Any] = [None] * lm.world_size
-    torch.distributed.all_gather_object(everything, value)
-    return everything
+
+def _cost(pairs: Pairs, texts: Texts) -> int:
+    """Tokens to encode for a task; those of the pivot are encoded once and cost all the same."""
+    settings = pairs.settings
+    if settings["pivot"] == settings["target"]:
+        return 0
+    passes: int = 1 + settings["control_seeds"] * ("untrained" in settings["control"])
+    return passes * texts.tokens(pairs.column(1))
 
 
 def _warn_if_few(tasks: dict[str, Pairs]) -> None:
@@ -178,12 +210,34 @@ def _warn_if_few(tasks: dict[str, Pairs]) -> None:
         )
 
 
+def _warn_without_english(tasks: dict[str, Pairs]) -> None:
+    """Groups have no English, which is their usual pivot; with another one it is missing."""
+    for name, pairs in sorted(tasks.items()):
+        corpus, target = pairs.settings["corpus"], pairs.settings["target"]
+        others = [each.settings for each in tasks.values() if each.settings["corpus"] == corpus]
+        if (
+            pairs.settings["pivot"] == target != ENGLISH  # the pivot's own task: a group
+            and name.endswith(target)
+            and ENGLISH not in {each["target"] for each in others}
+        ):
+            logger.warning(
+                "The pivot is %s and English is not among the targets, because groups leave it "
+                "out. Add the task %s to --tasks to have it.",
+                target,
+                name.removesuffix(target) + ENGLISH,
+            )
+
+
 def _record(
-    lm: Any, blocks: dict[str, TaskBlock], means: list[MeanBlock], pairs: list[PairsBlock]
+    lm: Any,
+    model: ModelBlock,
+    blocks: dict[str, TaskBlock],
+    means: list[MeanBlock],
+    pairs: list[PairsBlock],
 ) -> None:
     block = NeuronXABlock(
         schema=SCHEMA,
-        model=_model_block(lm),
+        model=model,
         versions={
             name: version(name)
             for name in ("neuronxa-tasks", "lm_eval", "torch", "transformers", "tokenizers")
@@ -197,7 +251,7 @@ def _record(
     recorded(block)
 
 
-def _model_block(lm: Any) -> ModelBlock:
+def _model_block(lm: Any, random: int) -> ModelBlock:
     layout = encoder(lm, lm.model).layout
     model = lm.model
     config = model.config.get_text_config()
@@ -214,4 +268,5 @@ def _model_block(lm: Any) -> ModelBlock:
         max_length=int(lm.max_length),
         add_bos_token=lm.add_bos_token,
         remote_code=type(model).__module__.startswith("transformers_modules"),
+        random_weights=random,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
@@ -22,29 +21,19 @@ from neuronxa_tasks.beside import (
     control_run,
     hits_block,
 )
+from neuronxa_tasks.bits import bits_per_byte, log_likelihoods
 from neuronxa_tasks.controls import shuffled_profile, untrained
-from neuronxa_tasks.covariates import covariates
+from neuronxa_tasks.covariates import covariates, number
+from neuronxa_tasks.resume import Kept, Result
 from neuronxa_tasks.schema import RivalsBlock, SentenceRivals, TaskBlock, TokensBlock
 from neuronxa_tasks.states import Encoder, Profile, SentenceVectors, profile
+from neuronxa_tasks.texts import Pairs
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_BATCH = 32
 
 T = TypeVar("T")
-
-
-@dataclass
-class Pairs:
-    """The sentence pairs of one task: line number -> (pivot, target)."""
-
-    settings: dict[str, Any]
-    source: dict[str, Any]
-    lines: dict[int, tuple[str, str]] = field(default_factory=dict)
-
-    def column(self, index: int) -> tuple[str, ...]:
-        """Return the pivot (0) or target (1) sentences in the order of the lines."""
-        return tuple(self.lines[line][index] for line in sorted(self.lines))
 
 
 Scored: TypeAlias = tuple[str, dict[int, SentenceRivals | None], TaskBlock | None]
@@ -55,12 +44,15 @@ Keep: TypeAlias = Callable[[dict[str, Any], SentenceVectors, SentenceVectors], N
 """Is given the settings of a task and the vectors of its pivot and target."""
 
 
-def score(lm: Any, tasks: dict[str, Pairs], keep: Keep | None = None) -> Iterator[Scored]:
+def score(
+    lm: Any, tasks: dict[str, Pairs], kept: Kept, keep: Keep | None = None
+) -> Iterator[Scored]:
     """Score tasks one after the other, in the order that needs the least work.
 
     Args:
         lm: A loaded `HFLM`.
         tasks: Task -> its sentence pairs, all of them.
+        kept: Is given each result at once, so that it outlives this process.
         keep: Sees the vectors before they are dropped.
 
     Yields:
@@ -70,28 +62,35 @@ def score(lm: Any, tasks: dict[str, Pairs], keep: Keep | None = None) -> Iterato
         NeuronXAError: A score cannot be computed.
     """
     scored: dict[str, Pairs] = {}
-    scored = {}
     for name, pairs in tasks.items():
         if pairs.settings["pivot"] == pairs.settings["target"]:
             logger.info("%s: the target is the pivot itself; it has no score.", name)
             yield name, dict.fromkeys(pairs.lines), None
         else:
             scored[name] = pairs
-    floors = _floors(lm, scored)
-    use = partial(_compare, lm, floors, keep)
-    for name, (samples, block) in _each(lm, lm.model, scored, use):
-        yield name, dict(zip(sorted(scored[name].lines), samples, strict=True)), block
+    floors = _floors(lm, scored, kept)
+    use = partial(_compare, lm, floors, _log_likelihoods(lm, scored), keep)
+    for name, result in _each(lm, lm.model, scored, use):
+        kept.keep_result(name, result)
+        yield by_line(name, scored[name], result)
+
+
+def by_line(name: str, pairs: Pairs, result: Result) -> Scored:
+    """Put the samples of a result under the numbers of their lines."""
+    samples, block = result
+    return name, dict(zip(sorted(pairs.lines), samples, strict=True)), block
 
 
 def _compare(
     lm: Any,
     floors: dict[str, list[ControlRun]],
+    log_likelihood: dict[str, float],
     keep: Keep | None,
     name: str,
     pairs: Pairs,
     pivot: SentenceVectors,
     target: SentenceVectors,
-) -> tuple[list[SentenceRivals], TaskBlock]:
+) -> Result:
     """Everything that is said about one language pair."""
     settings = pairs.settings
     if keep is not None:
@@ -113,24 +112,51 @@ def _compare(
             ],
         )
     add_intervals(beside, result)
+    if "bits_per_byte" in settings["covariates"]:
+        (of_pivot, _), (of_target, interval) = (bits_per_byte(t, log_likelihood) for t in texts)
+        beside.block["covariates"]["bits_per_byte"] = {
+            "pivot": number(of_pivot),
+            "target": number(of_target),
+        }
+        beside.block["intervals"]["bits_per_byte"] = interval
     block = _task_block(pairs, pivot, target, result)
     return _samples(result, beside), {**block, **beside.block}
 
 
-def _floors(lm: Any, tasks: dict[str, Pairs]) -> dict[str, list[ControlRun]]:
+def _log_likelihoods(lm: Any, tasks: dict[str, Pairs]) -> dict[str, float]:
+    """Of all sentences whose bits per byte are asked for, in one call."""
+    return log_likelihoods(
+        lm,
+        [
+            sentence
+            for pairs in tasks.values()
+            if "bits_per_byte" in pairs.settings["covariates"]
+            for sentence in (*pairs.column(0), *pairs.column(1))
+        ],
+    )
+
+
+def _floors(lm: Any, tasks: dict[str, Pairs], kept: Kept) -> dict[str, list[ControlRun]]:
     """Score the tasks that ask for it on untrained weights, one seed after the other."""
     wanted = {
         name: pairs for name, pairs in tasks.items() if "untrained" in pairs.settings["control"]
     }
     floors: dict[str, list[ControlRun]] = {name: [] for name in wanted}
     for seed in range(max((each.settings["control_seeds"] for each in wanted.values()), default=0)):
-        chosen = {
-            name: pairs for name, pairs in wanted.items() if seed < pairs.settings["control_seeds"]
-        }
+        missing = {}
+        for name, pairs in wanted.items():
+            if seed < pairs.settings["control_seeds"]:
+                if (found := kept.floor(name, seed)) is None:
+                    missing[name] = pairs
+                else:
+                    floors[name].append(found)
+        if not missing:
+            continue
         with untrained(lm, seed) as model:
             for name, run in _each(
-                lm, model, chosen, partial(_floor, seed), f"Untrained weights, seed {seed}"
+                lm, model, missing, partial(_floor, seed), f"Untrained weights, seed {seed}"
             ):
+                kept.keep_floor(name, seed, run)
                 floors[name].append(run)
     return floors
 
