@@ -8,7 +8,7 @@ from typing import Any
 
 from neuronxa_tasks import languages
 from neuronxa_tasks.correlate.markdown import LONG, interval_text, r_text, span_text, table
-from neuronxa_tasks.escape import latex, markdown
+from neuronxa_tasks.escape import latex, markdown, plain
 from neuronxa_tasks.leaderboard.columns import LANGUAGE, Column, Grouping
 from neuronxa_tasks.leaderboard.table import Board, Entry
 
@@ -72,9 +72,9 @@ def write_markdown(
     """The page for people."""
     parts = ["# Leaderboard", _overview(boards)]
     parts += [
-        f"Cells: macro mean over languages and, in brackets, the rank with the ranks that the data "
-        f"allow ({confidence:.0%}, all models of a board at once; languages are resampled, the "
-        "same for all models). Models whose ranks overlap cannot be told apart."
+        "Macro mean over languages, rank, and in brackets the ranks that the data allow "
+        f"({confidence:.0%}, for all models of a board at once; languages are resampled, the same "
+        "for all models). Models whose ranks overlap cannot be told apart."
     ]
     for board in boards:
         parts += _board(board, grouping, confidence)
@@ -84,7 +84,7 @@ def write_markdown(
             named = ", ".join(unmapped[:20]) + (", ..." if len(unmapped) > 20 else "")
             lines.append(f"- Tasks without a known language, in no board: {markdown(named)}")
         parts += ["## Notes", "\n".join(lines)]
-    parts += ["## Made by", f"```\n{command}\n```"]
+    parts += ["## Made by", f"    {plain(command)}"]
     return ("\n\n".join(parts) + "\n").encode()
 
 
@@ -103,21 +103,21 @@ def _overview(boards: Sequence[Board]) -> str:
 def _place(entry: Entry | None) -> str:
     if entry is None:
         return "–"
-    return "not ranked" if entry.rank is None else f"{r_text(entry.mean)} ({rank_text(entry)})"
+    return "not ranked" if entry.rank is None else f"{r_text(entry.mean)}, rank {rank_text(entry)}"
 
 
 def rank_text(entry: Entry) -> str:
-    """The rank, and the ranks that the data allow: `2 of 2–4`; a dash where there is none."""
+    """The rank, and the ranks that the data allow: `2 (2–4)`; a dash where there is none."""
     if entry.rank is None or entry.rank_low is None or entry.rank_high is None:
         return "–"
     span = span_text(entry.rank_low, entry.rank_high)
-    return span if span == str(entry.rank) else f"{entry.rank} of {span}"
+    return span if span == str(entry.rank) else f"{entry.rank} ({span})"
 
 
 def _board(board: Board, grouping: Grouping, confidence: float) -> list[str]:
     better = "less is better" if board.lower_is_better else "more is better"
-    facts = [f"{name} {_setting(value)}" for name, value in board.settings.items() if value != ""]
-    facts += [] if math.isnan(board.chance) else [f"chance {board.chance:.4f}"]
+    facts = [f"{name} = {_setting(value)}" for name, value in board.settings.items() if value != ""]
+    facts += [] if math.isnan(board.chance) else [f"chance = {board.chance:.4f}"]
     told = [f"{better}; {markdown('; '.join(facts))}."]
     told += [f"Kept apart: {markdown(board.apart)}."] if board.apart else []
     told += [markdown(note) for note in board.notes]

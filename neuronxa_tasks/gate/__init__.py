@@ -1,0 +1,1 @@
+"""`neuronxa gate`: may this checkpoint replace that one? See `command`."""
