@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -69,7 +69,9 @@ def score(
         else:
             scored[name] = pairs
     floors = _floors(lm, scored, kept)
-    use = partial(_compare, lm, floors, _log_likelihoods(lm, scored), keep)
+    # A language at a time: in one batch with others its last digits would depend on them.
+    log_likelihood = lru_cache(maxsize=2)(partial(log_likelihoods, lm))
+    use = partial(_compare, lm, floors, log_likelihood, keep)
     for name, result in _each(lm, lm.model, scored, use):
         kept.keep_result(name, result)
         yield by_line(name, scored[name], result)
@@ -84,7 +86,7 @@ def by_line(name: str, pairs: Pairs, result: Result) -> Scored:
 def _compare(
     lm: Any,
     floors: dict[str, list[ControlRun]],
-    log_likelihood: dict[str, float],
+    log_likelihood: Callable[[tuple[str, ...]], dict[str, float]],
     keep: Keep | None,
     name: str,
     pairs: Pairs,
@@ -113,7 +115,9 @@ def _compare(
         )
     add_intervals(beside, result)
     if "bits_per_byte" in settings["covariates"]:
-        (of_pivot, _), (of_target, interval) = (bits_per_byte(t, log_likelihood) for t in texts)
+        (of_pivot, _), (of_target, interval) = (
+            bits_per_byte(text, log_likelihood(text)) for text in texts
+        )
         beside.block["covariates"]["bits_per_byte"] = {
             "pivot": number(of_pivot),
             "target": number(of_target),
@@ -121,19 +125,6 @@ def _compare(
         beside.block["intervals"]["bits_per_byte"] = interval
     block = _task_block(pairs, pivot, target, result)
     return _samples(result, beside), {**block, **beside.block}
-
-
-def _log_likelihoods(lm: Any, tasks: dict[str, Pairs]) -> dict[str, float]:
-    """Of all sentences whose bits per byte are asked for, in one call."""
-    return log_likelihoods(
-        lm,
-        [
-            sentence
-            for pairs in tasks.values()
-            if "bits_per_byte" in pairs.settings["covariates"]
-            for sentence in (*pairs.column(0), *pairs.column(1))
-        ],
-    )
 
 
 def _floors(lm: Any, tasks: dict[str, Pairs], kept: Kept) -> dict[str, list[ControlRun]]:
