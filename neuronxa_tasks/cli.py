@@ -1,8 +1,8 @@
 """The command `neuronxa`: one subcommand per verb, heavy imports inside it.
 
-Exit codes: 0 done, 1 a check of `doctor` failed, 2 wrong input or usage, 130 interrupted; `run`
-otherwise ends as the harness ends. Errors that a user can cause are one sentence on the error
-stream.
+Exit codes: 0 done, 1 a check of `doctor` or the `gate` failed, 2 wrong input or usage, 3 results
+that the `gate` cannot compare, 130 interrupted; `run` otherwise ends as the harness ends. Errors
+that a user can cause are one sentence on the error stream.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from neuronxa_tasks import __version__, transfer
 from neuronxa_tasks.correlate import command as correlate_command
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.gate import command as gate_command
 from neuronxa_tasks.leaderboard import command as leaderboard_command
 from neuronxa_tasks.options import DEFAULT_N
 from neuronxa_tasks.sweep import command as sweep_command
@@ -31,6 +32,7 @@ examples:
   neuronxa tasks new mycorpus FOLDER -o DIR                       your own parallel text
   neuronxa correlate out scores.csv -o report                     alignment against benchmarks
   neuronxa leaderboard out -o board                               models against each other
+  neuronxa gate --baseline old --candidate new                    did a checkpoint get worse?
   neuronxa sweep checkpoints/ -o sweep -- --tasks neuronxa_mini   a series of checkpoints
 """
 
@@ -128,6 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     leaderboard_command.add_arguments(
         verbs.add_parser("leaderboard", help="rank models, with the ranks that the data allow")
+    )
+    gate_command.add_arguments(
+        verbs.add_parser("gate", help="say whether a checkpoint may replace another one")
     )
     sweep_command.add_arguments(
         verbs.add_parser("sweep", help="run a series of checkpoints and draw their trends")
