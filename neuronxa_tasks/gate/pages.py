@@ -110,8 +110,13 @@ def write_markdown(verdict: Verdict, told: Sequence[tuple[str, str]]) -> bytes:
 def _markdown_table(findings: Sequence[Finding]) -> str:
     return table(
         [*HEADER, *NUMBERS, "why"],
-        (map(markdown, [*_row(each), "; ".join(each.reasons)]) for each in findings),
+        (_escaped(each) for each in findings),
     )
+
+
+def _escaped(finding: Finding) -> list[str]:
+    texts = [*_row(finding), "; ".join(finding.reasons)]
+    return [markdown(text) for text in texts]
 
 
 def records(verdict: Verdict) -> Iterator[Mapping[str, Any]]:
