@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from neuronxa_tasks import __version__, transfer
 from neuronxa_tasks.correlate import command as correlate_command
@@ -149,22 +148,14 @@ def _path(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    from neuronxa_tasks import guard
     from neuronxa_tasks.doctor import examine
     from neuronxa_tasks.model import NeuronXALM
 
-    try:
+    arguments = guard.model_arguments(options.model_args)
+    guard.announce(arguments)
+    with guard.loading_told(arguments):
         lm = NeuronXALM.create_from_arg_string(options.model_args, {"device": options.device})
-    except (
-        ImportError,
-        OSError,
-        TypeError,
-        ValueError,
-    ) as error:  # of transformers, on a wrong name or file
-        reason = " ".join(str(error).split())[:300]
-        raise NeuronXAError(
-            f"The model of --model_args {options.model_args!r} could not be loaded: {reason} "
-            "Check the name or folder, and what else the loader names."
-        ) from error
     examination = examine(
         lm.model,
         lm.tokenizer,
@@ -197,21 +188,19 @@ def _new_tasks(options: argparse.Namespace) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Hand over to `lm_eval run`, with our tasks and model known to it."""
+    from neuronxa_tasks import guard
     from neuronxa_tasks.plugin import register, task_configs
     from neuronxa_tasks.summary import collected, summary
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from lm_eval._cli import HarnessCLI
-    from lm_eval.config.evaluate_config import EvaluatorConfig
     from lm_eval.utils import setup_logging
 
     setup_logging()
     harness = HarnessCLI()
     sys.argv = ["neuronxa", "run", *arguments]  # the harness reads them from there
     options = harness.parse_args()
-    given: dict[str, Any] = {}
-    if getattr(options, "config", None):
-        given = EvaluatorConfig.load_yaml_config(options.config)
+    given = guard.run_config(getattr(options, "config", None))
     user_path = options.include_path or given.get("include_path")
     if user_path and not Path(user_path).is_dir():
         raise NeuronXAError(
@@ -219,12 +208,16 @@ def _run(arguments: list[str]) -> int:
             "configs; those of neuronxa-tasks are always included."
         )
     options.include_path = [str(task_configs()), *([str(user_path)] if user_path else [])]
+    model = guard.model_arguments(options.model_args or given.get("model_args"))
+    remote_code = getattr(options, "trust_remote_code", None) or given.get("trust_remote_code")
+    guard.announce(model | ({"trust_remote_code": True} if remote_code else {}))
     output = options.output_path or given.get("output_path")
-    if output:
-        _check_writable(Path(output))
+    out = Path(output) if output else None
+    if out:
+        guard.check_output(out, model)
     register()
     try:
-        with collected() as blocks:
+        with collected() as blocks, guard.results_saved(out), guard.loading_told(model):
             harness.execute(options)
     except ValueError as error:
         if str(error).startswith("Tasks not found"):
@@ -250,23 +243,3 @@ def _similar_tasks(error: ValueError, include_path: list[str]) -> str:
     close = [match for name in missing for match in get_close_matches(name, names, n=3)]
     hint = f" Did you mean {', '.join(close)}?" if close else ""
     return f"{hint} `lm_eval ls tasks --include_path {include_path[0]}` lists all names."
-
-
-def _check_writable(output: Path) -> None:
-    """Find out before the run whether its results can be saved; leave nothing behind.
-
-    The harness would log a failed save at the very end and lose the run.
-    """
-    import tempfile
-
-    folder = (output.parent if output.suffix == ".json" else output).absolute()
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    try:
-        with tempfile.TemporaryDirectory(dir=folder):
-            pass
-    except OSError as error:
-        raise NeuronXAError(
-            f"--output_path is {str(output)!r}, but nothing can be written to {folder}: "
-            f"{error.strerror}. Choose another folder; the results would be lost after the run."
-        ) from None
