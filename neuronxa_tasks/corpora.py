@@ -6,6 +6,7 @@ through the `datasets` library; `neuronxa_tasks.fetch` brings the official archi
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,8 @@ from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.languages import find, language, languages
 
 ENGLISH = "eng_Latn"
+LONGEST = 1_000_000
+"""Characters of a line. Longer ones are not sentences, and would not stay within the memory."""
 DATA = Path(__file__).parent / "data"
 
 
@@ -168,33 +171,76 @@ def cache_folder() -> Path:
     return Path(os.environ.get("NEURONXA_CACHE") or Path(base) / "neuronxa").expanduser()
 
 
+_FOREIGN = {  # how such files begin; UTF-32 first, its mark begins with that of UTF-16
+    codecs.BOM_UTF32_LE: ("UTF-32", "iconv -f UTF-32 -t UTF-8"),
+    codecs.BOM_UTF32_BE: ("UTF-32", "iconv -f UTF-32 -t UTF-8"),
+    codecs.BOM_UTF16_LE: ("UTF-16", "iconv -f UTF-16 -t UTF-8"),
+    codecs.BOM_UTF16_BE: ("UTF-16", "iconv -f UTF-16 -t UTF-8"),
+    b"\x1f\x8b": ("a gzip archive", "gunzip"),
+    b"PK\x03\x04": ("a zip archive", "unzip"),
+    b"BZh": ("a bzip2 archive", "bunzip2"),
+    b"\xfd7zXZ": ("an xz archive", "unxz"),
+    b"\x28\xb5\x2f\xfd": ("a zstd archive", "unzstd"),
+}
+
+
+def not_utf8(data: bytes, at: int, where: str) -> str:
+    """Say what a file is that is not UTF-8, and how to convert it.
+
+    Args:
+        data: Its beginning, or a later piece.
+        at: Place of the first wrong byte in that.
+        where: Place of that byte, in words.
+    """
+    for mark, (kind, tool) in _FOREIGN.items():
+        if data.startswith(mark):
+            return f"is {kind}, not UTF-8 text. Convert it: `{tool}`."
+    return (
+        f"is not UTF-8: byte {data[at]:#04x} at {where}. Convert it, for example with `iconv -f "
+        "LATIN1 -t UTF-8`."
+    )
+
+
+NUL = (
+    "has a NUL character in line {}, which no text has: it may be UTF-16 or a binary file. Convert "
+    "it, for example with `iconv -f UTF-16 -t UTF-8`."
+)
+ONE_LINE = (
+    "has carriage returns but no line feeds, so it is one line. Convert it: `tr '\\r' '\\n'`."
+)
+
+
 def _read(
     name: str, where: str, open_lines: Callable[[], Iterator[str]], n: int | None
 ) -> tuple[list[str], int]:
     """Keep the first n lines, count all: unequal lengths show only at the end."""
     kept: list[str] = []
     total = 0
+    file = f"{name} (in {where})"
     try:
         for line in open_lines():
             total += 1
             if n is None or total <= n:
                 kept.append(line)
+            if "\0" in line:
+                raise NeuronXAError(f"{file} {NUL.format(total)}")
     except UnicodeDecodeError as error:
-        raise NeuronXAError(
-            f"{name} (in {where}) is not UTF-8: byte {error.object[error.start]:#04x} at or after "
-            f"line {total + 1}. Convert it, for example with `iconv -f LATIN1 -t UTF-8`."
-        ) from None
+        data = bytes(error.object)
+        told = not_utf8(data, error.start, f"or after line {total + 1}")
+        raise NeuronXAError(f"{file} {told}") from None
     except OSError as error:
         raise NeuronXAError(
-            f"{name} (in {where}) cannot be read: {error.strerror or error}. Check that the file "
-            "exists and that you may read it."
+            f"{file} cannot be read: {error.strerror or error}. Check that the file exists and "
+            "that you may read it."
         ) from None
     if not kept:
-        raise NeuronXAError(f"{name} (in {where}) is empty. It needs one sentence per line.")
+        raise NeuronXAError(f"{file} is empty. It needs one sentence per line.")
+    if total == 1 and "\r" in kept[0]:
+        raise NeuronXAError(f"{file} {ONE_LINE}")
     if "" in kept:
         raise NeuronXAError(
-            f"Line {kept.index('') + 1} of {name} (in {where}) is empty, so it has no partner in "
-            "the other language. Remove the line from every language of the corpus."
+            f"Line {kept.index('') + 1} of {file} is empty, so it has no partner in the other "
+            "language. Remove the line from every language of the corpus."
         )
     return kept, total
 
@@ -203,10 +249,23 @@ def read_lines(path: Path) -> Iterator[str]:
     """Lines of a UTF-8 text file without surrounding white space.
 
     Only the line feed ends a line: other separators that Unicode knows may occur inside a
-    sentence, and splitting there would shift all lines that follow.
+    sentence, and splitting there would shift all lines that follow. One line at a time is in
+    memory.
+
+    Raises:
+        NeuronXAError: A line is longer than `LONGEST`, or the file is a pipe or a device.
     """
+    if path.exists() and not path.is_file():
+        raise NeuronXAError(
+            f"{path} is not a file but a folder, a pipe or a device. Give a text file."
+        )
     with path.open(encoding="utf-8-sig", newline="\n") as file:
-        for line in file:
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), 1):
+            if len(line) == LONGEST and not line.endswith("\n"):
+                raise NeuronXAError(
+                    f"Line {number} of {path} is longer than {LONGEST:,} characters, so it is no "
+                    "sentence. Write one sentence per line."
+                )
             yield line.strip()
 
 

@@ -172,7 +172,7 @@ def _receive(url: str, part: Path, progress: bool) -> bool:
         ) from None
     with response:
         if response.status == 206:
-            start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range") or "")
+            start = re.match(r"bytes ([0-9]{1,18})-", response.headers.get("Content-Range") or "")
             if start is None or int(start[1]) != have:
                 part.unlink(missing_ok=True)  # not the bytes that were asked for
                 return False
@@ -184,7 +184,7 @@ def _receive(url: str, part: Path, progress: bool) -> bool:
 def _save(response: Any, part: Path, have: int, progress: bool) -> bool:
     """Write an answer's body behind the first `have` bytes; False where it was cut."""
     stated = response.headers.get("Content-Length") or ""
-    length = int(stated) if stated.isdecimal() else None
+    length = int(stated) if re.fullmatch("[0-9]{1,18}", stated) else None
     received = 0
     with (
         part.open("ab" if have else "wb") as file,

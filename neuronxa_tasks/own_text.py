@@ -7,13 +7,13 @@ only the line feed ends one, and white space around a sentence is cut off.
 
 from __future__ import annotations
 
-import codecs
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from neuronxa_tasks.corpora import NUL, ONE_LINE, not_utf8
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.languages import find
 
@@ -23,12 +23,6 @@ USUAL_N = 100
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SEPARATORS = frozenset("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")  # where str.splitlines splits
 _SUSPECT = frozenset("\ufeff\ufffd")  # a mark in mid-text; the trace of a failed conversion
-_OTHER_ENCODINGS = {  # UTF-32 first: its mark begins with that of UTF-16
-    codecs.BOM_UTF32_LE: "UTF-32",
-    codecs.BOM_UTF32_BE: "UTF-32",
-    codecs.BOM_UTF16_LE: "UTF-16",
-    codecs.BOM_UTF16_BE: "UTF-16",
-}
 
 
 def read_folder(folder: Path, pivot: str) -> tuple[dict[str, list[str]], list[str]]:
@@ -107,31 +101,26 @@ def read_folder(folder: Path, pivot: str) -> tuple[dict[str, list[str]], list[st
 
 
 def _decode(path: Path, problems: list[str], notes: list[str]) -> str | None:
+    if path.exists() and not path.is_file():
+        problems.append(f"{path.name} is a pipe or a device. Give a text file.")
+        return None
     data = path.read_bytes()
-    for mark, encoding in _OTHER_ENCODINGS.items():
-        if data.startswith(mark):
-            problems.append(
-                f"{path.name} is {encoding}, not UTF-8 (byte-order mark). Convert it: "
-                f"`iconv -f {encoding} -t UTF-8`."
-            )
-            return None
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        problems.append(
-            f"{path.name} is not UTF-8: byte {data[error.start]:#04x} at offset {error.start}, "
-            f"line {line}. Convert it, for example with `iconv -f LATIN1 -t UTF-8`."
-        )
+        where = f"offset {error.start}, line {line}"
+        problems.append(f"{path.name} {not_utf8(data, error.start, where)}")
+        return None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        problems.append(f"{path.name} {NUL.format(line)}")
         return None
     if text.startswith("\ufeff"):
         notes.append(f"{path.name} starts with a byte-order mark, which is not part of the text.")
         text = text[1:]
     if "\r" in text and "\n" not in text:
-        problems.append(
-            f"{path.name} has carriage returns but no line feeds, so it is one line. Convert it: "
-            "`tr '\\r' '\\n'`."
-        )
+        problems.append(f"{path.name} {ONE_LINE}")
         return None
     if ended := text.count("\r\n"):
         notes.append(f"{path.name} has Windows line ends ({ended}), which are cut off.")

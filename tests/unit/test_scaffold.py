@@ -339,7 +339,7 @@ def test_byte_order_mark_and_windows_line_ends(text: Path, tmp_path: Path) -> No
         ("\x0b", "U+000B in line 3. Some programs end a line there"),
         ("\x1c", "U+001C in line 3. Some programs end a line there"),
         ("\r", "U+000D in line 3. Some programs end a line there"),
-        ("\x00", "U+0000 in line 3, which does not belong"),
+        ("\x1b", "U+001B in line 3, which does not belong"),
         ("\ufeff", "U+FEFF in line 3, which does not belong"),
         ("\ufffd", "U+FFFD in line 3, the trace of a failed conversion"),
     ],
