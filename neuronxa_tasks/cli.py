@@ -8,17 +8,19 @@ that a user can cause are one sentence on the error stream.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from neuronxa_tasks import __version__, transfer
+from neuronxa_tasks import __version__, guard, transfer
 from neuronxa_tasks.correlate import command as correlate_command
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.gate import command as gate_command
 from neuronxa_tasks.leaderboard import command as leaderboard_command
 from neuronxa_tasks.options import DEFAULT_N
+from neuronxa_tasks.report import command as report_command
 from neuronxa_tasks.sweep import command as sweep_command
 
 _EXAMPLES = """\
@@ -31,6 +33,7 @@ examples:
   neuronxa tasks new mycorpus FOLDER -o DIR                       your own parallel text
   neuronxa correlate out scores.csv -o report                     alignment against benchmarks
   neuronxa leaderboard out -o board                               models against each other
+  neuronxa report out -o report.html                              all of it in one page
   neuronxa gate --baseline old --candidate new                    did a checkpoint get worse?
   neuronxa sweep checkpoints/ -o sweep -- --tasks neuronxa_mini   a series of checkpoints
 """
@@ -46,20 +49,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no error
+            stream.reconfigure(errors="backslashreplace")
     try:
-        if arguments[:1] == ["run"]:  # its arguments are the harness' own
-            return _run(arguments[1:])
-        harness: list[str] = []
-        if arguments[:1] == ["sweep"]:
-            arguments, harness = sweep_command.split_at_dashes(arguments)
-        options = _parser().parse_args(arguments, argparse.Namespace(harness=harness))
-        return int(options.action(options))
+        code = _command(arguments)
+        sys.stdout.flush()
+        return code
     except NeuronXAError as error:
         print(f"neuronxa: error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        return guard.disk_fault(error)
     except KeyboardInterrupt:
         print("neuronxa: interrupted", file=sys.stderr)
         return 130
+
+
+def _command(arguments: list[str]) -> int:
+    if arguments[:1] == ["run"]:  # its arguments are the harness' own
+        return _run(arguments[1:])
+    harness: list[str] = []
+    if arguments[:1] == ["sweep"]:
+        arguments, harness = sweep_command.split_at_dashes(arguments)
+    options = _parser().parse_args(arguments, argparse.Namespace(harness=harness))
+    return int(options.action(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -127,6 +141,9 @@ def _parser() -> argparse.ArgumentParser:
     correlate_command.add_arguments(
         verbs.add_parser("correlate", help="correlate alignment scores with benchmarks")
     )
+    report_command.add_arguments(
+        verbs.add_parser("report", help="one page with tables and charts, to look at")
+    )
     leaderboard_command.add_arguments(
         verbs.add_parser("leaderboard", help="rank models, with the ranks that the data allow")
     )
@@ -148,7 +165,6 @@ def _path(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from neuronxa_tasks import guard
     from neuronxa_tasks.doctor import examine
     from neuronxa_tasks.model import NeuronXALM
 
@@ -188,7 +204,6 @@ def _new_tasks(options: argparse.Namespace) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Hand over to `lm_eval run`, with our tasks and model known to it."""
-    from neuronxa_tasks import guard
     from neuronxa_tasks.plugin import register, task_configs
     from neuronxa_tasks.summary import collected, summary
 
