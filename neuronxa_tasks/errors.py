@@ -11,3 +11,10 @@ class NeuronXAError(ValueError):
     """
 
     exit_code = 2
+
+    def __str__(self) -> str:
+        """Return the message with control characters escaped: names of others may hold them."""
+        return "".join(
+            sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode()
+            for sign in super().__str__()
+        )

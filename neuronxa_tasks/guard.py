@@ -6,6 +6,7 @@ ends with a traceback where a model does not load.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -14,7 +15,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 _ROOM = 2**16
 """Bytes written on trial before a run; a results file of one language is about as large."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 _LFS = b"version https://git-lfs"
 
@@ -78,6 +81,33 @@ def announce(arguments: Mapping[str, Any]) -> None:
         )
 
 
+def disk_fault(error: OSError) -> int:
+    """Say that something could not be written, wherever it happened.
+
+    Args:
+        error: What reached the end of the command.
+
+    Returns:
+        The exit code: 2, or 141 where the reader of standard output went away.
+
+    Raises:
+        OSError: It is of another kind.
+    """
+    if error.errno not in (errno.EPIPE, *_FULL):
+        raise error
+    with suppress(OSError, ValueError):  # else the interpreter tries again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        return 141
+    place = repr(str(error.filename)) if error.filename else "standard output, or another file,"
+    print(
+        f"neuronxa: error: {place} cannot be written: {error.strerror}. Free some space, or write "
+        "elsewhere.",
+        file=sys.stderr,
+    )
+    return 2
+
+
 # Results ---------------------------------------------------------------------------------------
 
 
@@ -118,8 +148,8 @@ def check_output(output: Path, arguments: Mapping[str, Any]) -> None:
         reason = getattr(error, "strerror", None) or error
         raise NeuronXAError(
             f"--output_path is {str(output)!r}, but nothing can be written to "
-            f"{str(folder / name)[:200]!r}: {reason}. Choose another folder, or free some space; the "
-            "results would be lost after the run."
+            f"{str(folder / name)[:200]!r}: {reason}. Choose another folder, or free some space; "
+            "the results would be lost after the run."
         ) from None
 
 
