@@ -112,10 +112,10 @@ def read_list(path: Path) -> tuple[list[str], dict[str, int]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        checkpoint, tab, step = (part.strip() for part in line.partition("\t"))
-        checkpoints.append(checkpoint)
+        checkpoint, tab, step = line.strip().partition("\t")
+        checkpoints.append(checkpoint.strip())
         if tab:
-            steps[checkpoint] = checked_step(step, f"Line {number} of {path}")
+            steps[checkpoint.strip()] = checked_step(step.strip(), f"Line {number} of {path}")
     if not checkpoints:
         raise NeuronXAError(
             f"--list is {str(path)!r}, which names no checkpoint. Write one on each line, such as "

@@ -29,8 +29,8 @@ _BASELINE_NAMES = {"surface": "text alone", "token_overlap": "shared tokens"}
 class _Axis:
     """Where steps lie on the horizontal axis.
 
-    A logarithmic axis has no 0. Step 0, the untrained model, stands at half of the first other
-    step, and its tick says 0.
+    A logarithmic axis has no 0. Step 0, the untrained model, stands a little left of the first
+    other step, and its tick says 0.
     """
 
     scale: Scale
@@ -41,7 +41,9 @@ class _Axis:
         return min((step for step in self.steps if step > 0), default=1)
 
     def place(self, step: int) -> float:
-        return self.least / 2 if step == 0 and self.scale == "log" else float(step)
+        if step == 0 and self.scale == "log":
+            return self.least / 10 ** (0.15 * math.log10(self.steps[-1] / self.least) or 0.3)
+        return float(step)
 
     def encoding(self, alt: Any) -> Any:
         ends = [self.place(self.steps[0]), self.place(self.steps[-1])]
@@ -65,7 +67,7 @@ def _round_steps(first: int, last: int) -> list[int]:
     tens = [10**power for power in powers if first <= 10**power <= last]
     finer = [m * 10**power for power in powers for m in (1, 2, 5) if first <= m * 10**power <= last]
     ticks = tens if len(tens) > 3 else finer
-    return ticks if len(ticks) > 1 else sorted({first, last})
+    return ticks if len(ticks) > 2 else sorted({first, last})
 
 
 def draw(trends: Trends, libraries: Libraries, scale: Scale) -> tuple[Drawing, ...]:
@@ -309,8 +311,14 @@ def _against(alt: Any, trends: Trends, score: tuple[str, str], outcome: tuple[st
         and not math.isnan(x_line[step].value) and not math.isnan(y_line[step].value)
     ]  # fmt: skip
     colour = _COLOURS.get(score[1], _PLAIN)
-    x = alt.X("x:Q", title=f"{score[0]}: {score[1]}", scale=alt.Scale(zero=False, padding=12))
-    y = alt.Y("y:Q", title=f"{outcome[0]}: {outcome[1]}", scale=alt.Scale(zero=False, padding=12))
+    x = alt.X(
+        "x:Q", title=f"{score[0]}: {score[1]}", scale=alt.Scale(zero=False, nice=False, padding=14)
+    )
+    y = alt.Y(
+        "y:Q",
+        title=f"{outcome[0]}: {outcome[1]}",
+        scale=alt.Scale(zero=False, nice=False, padding=14),
+    )
     base = alt.Chart(alt.Data(values=points))
     ends = alt.Chart(alt.Data(values=[*points[:1], *(points[-1:] if len(points) > 1 else [])]))
     return alt.layer(

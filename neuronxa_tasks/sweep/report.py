@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,9 +24,10 @@ _CAUTION = """\
 Checkpoints of one run are **not independent**: each grows out of the one before. So there is no
 interval and no p here, and a high r is weak evidence: two lines that both rise while a model learns
 have one, whatever drives them. `r of changes` correlates what the score and the benchmark gained
-from each checkpoint to the next; a common rise is no longer in it, but it is noisier, and with few
-checkpoints both say little. Whether alignment goes with accuracy *over languages*, at one
-checkpoint, is another question: `neuronxa correlate`."""
+from each checkpoint to the next; a common rise is no longer in it, but it is noisier, and where the
+gaps between checkpoints differ, long gaps count most. With few checkpoints both say little.
+Whether alignment goes with accuracy *over languages*, at one checkpoint, is another question:
+`neuronxa correlate`."""
 
 
 def write_trends(out: Path, libraries: Libraries | None, scale: Scale) -> None:
@@ -182,7 +184,8 @@ def _provenance(trends: Trends) -> list[str]:
         for record, (path, sha256) in zip(trends.records, trends.inputs, strict=True)
     ]
     settings = "\n".join(
-        f"- `{key}`: `{value}`" for key, value in trends.records[0].settings.items()
+        f"- `{key}`: `{json.dumps(value, ensure_ascii=False)}`"
+        for key, value in trends.records[0].settings.items()
     )
     notes = "\n".join(f"- {note}" for note in trends.notes)
     return [

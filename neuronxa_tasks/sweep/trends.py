@@ -206,11 +206,13 @@ def _value(record: Record, row: Mapping[str, Any], content: Mapping[str, Any]) -
     if math.isnan(stderr):
         name, _, filtered = metric.partition(",")
         stderr = finite(at(content, "results", task, f"{name}_stderr,{filtered or 'none'}"))
+    intervals = at(content, "config", "neuronxa", "tasks", task, "intervals")
     low, high, kind = math.nan, math.nan, ""
-    recorded_interval = at(content, "config", "neuronxa", "tasks", task, "intervals", metric)
-    if isinstance(recorded_interval, list):
-        low, high, kind = float(recorded_interval[0]), float(recorded_interval[1]), "sentences"
-    elif math.isfinite(stderr):
+    if isinstance(intervals, dict):
+        if isinstance(intervals.get(metric), list):
+            low, high = (float(end) for end in intervals[metric])
+            kind = "sentences"
+    elif stderr > 0:  # where all documents are alike it is 0, which is no interval
         low, high, kind = value - _Z * stderr, value + _Z * stderr, "stderr"
     n = finite(row.get("n"))
     return Value(
