@@ -74,8 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--covariates",
         action="append",
         default=[],
-        metavar="CSV",
-        help="columns by language, such as log resource; beside fertility, script and family",
+        metavar="CSV_OR_NAME",
+        help="columns by language, such as log resource, or a covariate of the results, such as "
+        "bits_per_byte; beside fertility, script and family (repeatable)",
     )
     add_reading(parser)
     add(

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from neuronxa_tasks import languages
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results import Results, read_covariates
+from neuronxa_tasks.results.language_facts import COVARIATES
 from neuronxa_tasks.stats import dummy_code
 
 FERTILITY, SCRIPT, FAMILY = "fertility", "script", "family"
@@ -22,17 +23,18 @@ REST = "other"
 
 @dataclass(frozen=True, slots=True)
 class Covariates:
-    """Covariates by language, and fertility by model as well.
+    """Covariates by language; those that depend on the model by model as well.
 
     Attributes:
-        fertility: model to language to tokens per pivot token.
+        of_models: name to model to language to number: `fertility`, tokens per pivot token, where
+            it is known, and the covariates of the results that were asked for.
         numbers: name to language to number, from the user's tables.
         labels: name to language to label; `script` and `family` among them.
         files: path and sha256 of each table read.
         notes: what was left out, one sentence each.
     """
 
-    fertility: Mapping[str, Mapping[str, float]] = field(repr=False)
+    of_models: Mapping[str, Mapping[str, Mapping[str, float]]] = field(repr=False)
     numbers: Mapping[str, Mapping[str, float]] = field(repr=False)
     labels: Mapping[str, Mapping[str, str]] = field(repr=False)
     files: tuple[tuple[str, str], ...]
@@ -40,7 +42,8 @@ class Covariates:
 
     def sets(self, model: str) -> tuple[tuple[str, ...], ...]:
         """What is taken out, one analysis each: every covariate alone, then all numbers at once."""
-        numbers = [*([FERTILITY] if self.fertility.get(model) else []), *self.numbers]
+        numbers = [name for name, found in self.of_models.items() if found.get(model)]
+        numbers += self.numbers
         single = [(name,) for name in [*numbers, *self.labels]]
         return (*single, tuple(numbers)) if len(numbers) > 1 else tuple(single)
 
@@ -53,8 +56,8 @@ class Covariates:
         Raises:
             NeuronXAError: a level of its own for every language, or too many levels.
         """
-        if name == FERTILITY:
-            found = self.fertility.get(model, {})
+        if name in self.of_models:
+            found = self.of_models[name].get(model, {})
             return [found.get(code, math.nan) for code in codes]
         if name in self.numbers:
             return [self.numbers[name].get(code, math.nan) for code in codes]
@@ -70,28 +73,37 @@ class Covariates:
 
 
 def gather(
-    results: Results, names: Mapping[tuple[str, str], str], tables: Sequence[str | Path] = ()
+    results: Results, names: Mapping[tuple[str, str], str], given: Sequence[str | Path] = ()
 ) -> Covariates:
-    """Collects fertility from the results, script and family, and the user's tables.
+    """Collects fertility and what was asked for from the results, script, family, and tables.
 
     Args:
-        results: what was read; the fertility of a language is the mean over the alignment corpora.
+        results: what was read; a covariate of a language is the mean over the alignment corpora.
         names: (model, revision) to the model's name in the study.
-        tables: CSV files, see `results.read_covariates`.
+        given: names of covariates that the results have, such as `bits_per_byte`, and CSV files,
+            see `results.read_covariates`.
 
     Raises:
-        NeuronXAError: a damaged table, or a column name that comes twice or is taken.
+        NeuronXAError: a name that is neither, a covariate that no result has, a damaged table, or a
+            column name that comes twice or is taken.
     """
-    ratios: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    tokens = results.tokens
-    columns = (tokens[name] for name in ("model", "revision", "language", "fertility"))
-    for model, revision, language, ratio in zip(*columns, strict=True):
-        if math.isfinite(ratio) and (model, revision) in names:
-            ratios[names[(model, revision)]][language].append(float(ratio))
-    fertility = {
-        model: {language: math.fsum(found) / len(found) for language, found in by_language.items()}
-        for model, by_language in ratios.items()
-    }
+    wanted = [name for name in COVARIATES if name in given]
+    tables = [each for each in given if each not in COVARIATES]
+    of_models = {name: _of_models(results, names, name) for name in (FERTILITY, *wanted)}
+    for name in wanted:
+        if not of_models[name]:
+            asked = ' (`--metadata \'{"covariates": "bits_per_byte"}\'`)'
+            raise NeuronXAError(
+                f"--covariates is {name!r}, but none of the results has it. Run the alignment "
+                f"again{asked if name == 'bits_per_byte' else ' with this version'}, or leave it "
+                "out."
+            )
+    for table in tables:
+        if not str(table).lower().endswith(".csv") and not Path(table).exists():
+            raise NeuronXAError(
+                f"--covariates is {str(table)!r}, which is neither a CSV file nor a covariate of "
+                f"the results. These are {', '.join(COVARIATES)}."
+            )
     rows = languages.languages()
     labels: dict[str, Mapping[str, str]] = {
         SCRIPT: {row.code: row.script for row in rows},
@@ -106,7 +118,8 @@ def gather(
         if unmapped:
             notes.append(f"{table}: no known language: {', '.join(unmapped)}.")
         for name, cells in found.items():
-            if name == FERTILITY or name in labels or name in numbers:
+            taken = (FERTILITY, *COVARIATES, *labels, *numbers)
+            if name in taken:
                 raise NeuronXAError(
                     f"{table} has a column {name!r}, but a covariate of that name is there "
                     "already. Rename the column."
@@ -115,4 +128,19 @@ def gather(
                 numbers[name] = cells
             else:
                 labels[name] = cells
-    return Covariates(fertility, numbers, labels, tuple(files), tuple(notes))
+    return Covariates(of_models, numbers, labels, tuple(files), tuple(notes))
+
+
+def _of_models(
+    results: Results, names: Mapping[tuple[str, str], str], column: str
+) -> dict[str, dict[str, float]]:
+    """Model to language to the mean of a column over the corpora; only what is finite."""
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    columns = (results.tokens[name] for name in ("model", "revision", "language", column))
+    for model, revision, language, value in zip(*columns, strict=True):
+        if math.isfinite(value) and (model, revision) in names:
+            found[names[(model, revision)]][language].append(float(value))
+    return {
+        model: {language: math.fsum(each) / len(each) for language, each in by_language.items()}
+        for model, by_language in found.items()
+    }

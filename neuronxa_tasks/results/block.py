@@ -7,6 +7,7 @@ from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results.files import LARGEST, Row, as_text, at, whole
+from neuronxa_tasks.results.language_facts import covariate_columns
 from neuronxa_tasks.schema import SCHEMA
 
 SCORES = {
@@ -125,5 +126,6 @@ def token_rows(key: Row, facts: dict[str, Any]) -> list[Row]:
             "fertility": target / pivot if pivot > 0 else math.nan,
             "truncated": whole(at(facts, "tokens", "target", "truncated")) or 0,
             "text": as_text(at(facts, "source", "sha256")),
+            **covariate_columns(facts),
         }
     ]

@@ -21,6 +21,7 @@ from neuronxa_tasks.results.checks import (
 )
 from neuronxa_tasks.results.files import Row, each_run
 from neuronxa_tasks.results.harness import RunRows, rows_of
+from neuronxa_tasks.results.language_facts import COVARIATES
 from neuronxa_tasks.results.published import read_published
 from neuronxa_tasks.results.task_names import check_templates
 
@@ -74,6 +75,7 @@ _TOKENS = {
     "fertility": "float64",
     "truncated": "int64",
     "text": "str",
+    **dict.fromkeys(COVARIATES, "float64"),
 }
 _RUNS = {
     "source": "str",
@@ -103,7 +105,8 @@ class Results:
         layers: Hits per layer of the alignment tasks; `layer` counts blocks from 1, and hidden
             states have the embeddings as 0.
         tokens: Tokens per sentence of the alignment tasks; `fertility` is their ratio to the
-            pivot's, `text` the hash of the sentences.
+            pivot's, `text` the hash of the sentences. Beside them the covariates of the target,
+            means over the layers: see `language_facts.COVARIATES`; NaN where a file lacks them.
         runs: One row per file read, with the hash of its bytes and the time it was made (seconds
             since 1970).
         samples: (source, task) to the samples file beside that results file, where there is one.

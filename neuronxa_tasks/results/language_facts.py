@@ -1,0 +1,33 @@
+"""The covariates of a language in a model, from its block, as one number each."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from neuronxa_tasks.results.files import at, finite
+
+COVARIATES: dict[str, tuple[str, ...]] = {
+    "unknown_rate": ("unknown_rate", "target"),
+    "nas_density": ("nas_density", "target"),
+    "nav_norm": ("norm", "target", "nav"),
+    "hidden_norm": ("norm", "target", "hidden"),
+    "hub_skewness_nas": ("hub_skewness", "nas"),
+    "hub_skewness_nav": ("hub_skewness", "nav"),
+    "hub_skewness_hidden": ("hub_skewness", "hidden"),
+    "bits_per_byte": ("bits_per_byte", "target"),
+}
+"""Column -> where it stands below `covariates`. What is there for every layer is averaged."""
+
+
+def covariate_columns(facts: dict[str, Any]) -> dict[str, float]:
+    """Every covariate of the target language; NaN where the block does not have it."""
+    return {name: _mean(at(facts.get("covariates"), *place)) for name, place in COVARIATES.items()}
+
+
+def _mean(value: object) -> float:
+    """Of a list over layers without those that have no value; a number is its own mean."""
+    if not isinstance(value, list):
+        return finite(value)
+    numbers = [number for number in map(finite, value) if math.isfinite(number)]
+    return math.fsum(numbers) / len(numbers) if numbers else math.nan
