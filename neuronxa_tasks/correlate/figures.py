@@ -81,8 +81,8 @@ def scatter_template(alt: Any) -> dict[str, Any]:
     """A scatter with its line and band, to be filled by `charts.fill`.
 
     Missing are `points` (language, short, x, y) and `band` (x, y, low, high), the titles `x` and
-    `y`, the ends of the axes `x0`, `x1`, `y0`, `y1`, the colours `accent` and `ink`, and the
-    `size` of a side in pixels.
+    `y`, the ends of the axes `x0`, `x1`, `y0`, `y1`, the colours `accent` and `ink`, and
+    `width` and `height`.
     """
     x_scale = alt.Scale(domain=["$x0", "$x1"], nice=False, zero=False)
     y_scale = alt.Scale(domain=["$y0", "$y1"], nice=False, zero=False)
@@ -106,7 +106,7 @@ def scatter_template(alt: Any) -> dict[str, Any]:
             x=x_axis, y=y_axis, text="short:N"
         ),
     ).to_dict(validate=False)
-    return {"layer": template["layer"], "width": "$size", "height": "$size"}
+    return {"layer": template["layer"], "width": "$width", "height": "$height"}
 
 
 def fit_band(
@@ -158,7 +158,7 @@ def _scatter(
                 "band": fit_band(pair, model, (x0, x1), confidence),
                 **{"x": pair.x.label, "y": pair.y.label},
                 **{"x0": x0, "x1": x1, "y0": y0, "y1": y1},
-                **{"accent": _BLUE, "ink": "#333333", "size": _SIZE},
+                **{"accent": _BLUE, "ink": "#333333", "width": _SIZE, "height": _SIZE},
             },
         )
         title = [

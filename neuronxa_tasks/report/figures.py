@@ -61,8 +61,10 @@ def templates(libraries: Libraries) -> dict[str, Any]:
     alt = libraries.altair
     charts = {"ranks": _ranks(alt), "heat": _heat(alt), "profile": _profile(alt)}
     found = {name: _bare(chart) for name, chart in charts.items()}
+    for layer in found["heat"]["layer"]:  # numbers, which Altair refuses to take as texts
+        layer["encoding"]["x"]["axis"]["labelAngle"] = "$angle"
     found["pairs"] = _bare(_pairs(alt))
-    for side in ("x", "y"):  # which Altair refuses to take as a text
+    for side in ("x", "y"):
         found["pairs"]["encoding"][side]["axis"] |= {"labels": "$labels", "labelFontSize": "$font"}
     return {**found, "scatter": scatter_template(alt)}
 
@@ -77,12 +79,13 @@ def _bare(chart: Any) -> dict[str, Any]:
 def _ranks(alt: Any) -> Any:
     y = alt.Y("model:N", sort=None, title=None, axis=alt.Axis(grid=False, ticks=False))
     scale = alt.Scale(domain=[0, "$top"], nice=True)
+    axis = alt.Axis(tickCount=6)
     models, marks = alt.Chart(alt.Data(values="$ranks")), alt.Chart(alt.Data(values="$marks"))
     number = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "low", "high")]
     return alt.layer(
         marks.mark_point(filled=False, size=46, strokeWidth=1.6, opacity=1).encode(
             y=y,
-            x=alt.X("value:Q", scale=scale, title="$metric"),
+            x=alt.X("value:Q", scale=scale, axis=axis, title="$metric"),
             shape=alt.Shape(
                 "what:N",
                 scale=alt.Scale(domain=list(BESIDE), range=["stroke", "triangle-up", "square"]),
@@ -93,11 +96,11 @@ def _ranks(alt: Any) -> Any:
             tooltip=["model:N", "what:N", alt.Tooltip("value:Q", format=".3f")],
         ),
         models.mark_rule(strokeWidth=2, color="$accent").encode(
-            y=y, x=alt.X("low:Q", scale=scale, title="$metric"), x2="high:Q"
+            y=y, x=alt.X("low:Q", scale=scale, axis=axis, title="$metric"), x2="high:Q"
         ),
         models.mark_point(filled=True, size=90, color="$accent", opacity=1).encode(
             y=y,
-            x=alt.X("mean:Q", scale=scale, title="$metric"),
+            x=alt.X("mean:Q", scale=scale, axis=axis, title="$metric"),
             tooltip=["model:N", *number, alt.Tooltip("rank:N", title="rank")],
         ),
     )
@@ -109,7 +112,7 @@ def _heat(alt: Any) -> Any:
             "model:N",
             sort="$models",
             title=None,
-            axis=alt.Axis(orient="top", labelAngle=-35, labelLimit=110, ticks=False, domain=False),
+            axis=alt.Axis(orient="top", labelLimit=130, ticks=False, domain=False),
         ),
         y=alt.Y(
             "language:N",
@@ -144,7 +147,7 @@ def _heat(alt: Any) -> Any:
 
 def _profile(alt: Any) -> Any:
     colour = {"domain": list(NAMES.values()), "range": ["$c1", "$c2", "$c3"]}
-    base = alt.Chart(alt.Data(values="$profile"))
+    base, band = alt.Chart(alt.Data(values="$profile")), alt.Chart(alt.Data(values="$band"))
     x = alt.X(
         "layer:Q",
         title="layer",
@@ -154,9 +157,7 @@ def _profile(alt: Any) -> Any:
     y = {"title": "share of pairs", "scale": alt.Scale(domain=[0, "$top"], nice=True)}
     what = alt.Color("what:N", scale=alt.Scale(**colour))
     return alt.layer(
-        base.mark_area(opacity=0.13).encode(
-            x=x, y=alt.Y("low:Q", **y), y2="high:Q", color=alt.Color("what:N", legend=None)
-        ),
+        band.mark_area(opacity=0.16).encode(x=x, y=alt.Y("low:Q", **y), y2="high:Q", color=what),
         base.mark_line(strokeWidth=1.8).encode(
             x=x,
             y=alt.Y("mean:Q", **y),
@@ -331,6 +332,7 @@ def _heat_values(
         "order": [names[code] for code in sorted(means, key=lambda code: (-means[code], code))],
         "metric": metric,
         "top": top,
+        "angle": -35,
         "width": {"step": 44},
         "height": {"step": 16},
     }
@@ -349,6 +351,7 @@ def _profile_drawings(libraries: Libraries, data: Mapping[str, Any]) -> list[Dra
                 continue
             values = {
                 "profile": profile_values(chosen),
+                "band": profile_values([line for line in chosen if line["what"] == "nas"]),
                 "top": max(max(line["high"]) for line in lines) or 1.0,
                 "width": 220,
                 "height": 160,
@@ -361,8 +364,8 @@ def _profile_drawings(libraries: Libraries, data: Mapping[str, Any]) -> list[Dra
                 _drawing(
                     libraries,
                     f"profiles {corpus}",
-                    f"Share of mutual nearest neighbours in each layer, {corpus}: mean and 10th to "
-                    "90th percentile over languages",
+                    f"Share of mutual nearest neighbours in each layer, {corpus}: mean over "
+                    "languages, and the 10th to 90th percentile of NAS",
                     chart,
                     {},
                 )

@@ -103,12 +103,12 @@
   }
   async function drawNow(element) {
     if (!waiting.delete(element)) return;
-    const prepared = charts.get(element)();
+    const prepared = charts.get(element)(element);
     if (!prepared) { element.replaceChildren(); return; }
     const { template, values, label } = prepared;
     const spec = fill({ ...D.charts[template], config: D.config }, { ...LOOK, ...values });
-    spec.autosize = { type: "fit-x", contains: "padding" };
-    spec.config.aria = false;
+    spec.config.aria = false; // the element itself says what it shows
+    if (template === "profile") spec.config.legend.disable = true; // one for all panels
     element.setAttribute("role", "img");
     element.setAttribute("aria-label", label);
     if (element.vega) element.vega.finalize();
@@ -179,32 +179,33 @@
     (row) => (each.v[row.m] || {})[row.l] ?? null]),
   ...D.extra.map((each) => [each.label, (row) => each.v[row.l] ?? null])];
   const columns = [
-    text((row) => name(row.l)),
-    text((row) => row.l),
-    text((row) => D.languages[row.l][1]),
-    text((row) => D.languages[row.l][2]),
+    { type: "string",
+      render: (_, kind, row) => (kind === "display"
+        ? `${escaped(name(row.l))} <span class="sub">${escaped(row.l)}</span>` : `${name(row.l)} ${row.l}`) },
     text((row) => D.models[row.m]),
     { ...numeric((row) => value(row, state.metric)), className: "num strong" },
     { type: "num", orderable: false, searchable: false,
       render: (_, kind, row) => (kind === "display" ? bar(row) : value(row, state.metric)) },
-    { ...numeric((row) => (row.i[at[state.metric]] || [null])[0]),
+    { type: "num", className: "num",
       render: (_, kind, row) => {
         const pair = row.i[at[state.metric]];
         return kind === "display" ? ends(pair) : pair ? pair[0] : -1;
       } },
-    numeric((row) => 1 / (2 * row.n - 1), 4),
-    numeric((row) => value(row, "surface")),
-    numeric((row) => value(row, `${state.metric}_floor`)),
     numeric((row) => value(row, `${state.metric}_above_floor`)),
+    numeric((row) => value(row, `${state.metric}_floor`)),
+    numeric((row) => value(row, "surface")),
+    numeric((row) => 1 / (2 * row.n - 1)),
     numeric((row) => row.n, 0),
-    numeric((row) => row.t, 2),
     ...extras.map(([, get]) => (D.rows.some((row) => typeof get(row) === "string")
       ? text((row) => get(row) ?? "") : numeric(get))),
+    numeric((row) => row.t, 2),
+    text((row) => D.languages[row.l][1]),
+    text((row) => D.languages[row.l][2]),
     { type: "num", className: "num",
       render: (_, kind, row) => (kind === "display"
         ? `<a href="#file-${row.f + 1}">${row.f + 1}</a>` : row.f + 1) },
   ];
-  const columnOf = { model: 4, script: 2, family: 3 };
+  const columnOf = { model: 1, script: columns.length - 3, family: columns.length - 2 };
 
   function showTable() {
     const rows = rowsNow();
@@ -214,7 +215,7 @@
       return;
     }
     table = new DataTable("#table", {
-      data: rows, columns, order: [[5, "desc"]], autoWidth: false, deferRender: true,
+      data: rows, columns, order: [[2, "desc"]], autoWidth: false, deferRender: true,
       pageLength: 25, lengthMenu: [[25, 100, -1], [25, 100, "all"]],
       layout: { topStart: "search", topEnd: "info", bottomStart: "pageLength", bottomEnd: "paging" },
       language: { search: "Search", lengthMenu: "Show _MENU_ rows", info: "_START_ to _END_ of _TOTAL_ rows",
@@ -250,7 +251,7 @@
 
   // --- heat map ---------------------------------------------------------------------------
 
-  function heat() {
+  function heat(element) {
     const rows = rowsNow();
     if (!rows.length) return null;
     const order = $("heat-order").value;
@@ -278,6 +279,7 @@
         })),
         models: models.map((i) => D.models[i]), order: codes.map(name), top,
         metric: metricLabel(state.metric), height: { step: 17 },
+        angle: (element.clientWidth - 160) / models.length < 120 ? -35 : 0,
       },
       label: `Heat map of ${metricLabel(state.metric)}: ${codes.length} languages by `
         + `${models.length} models, from ${number(mean(codes[codes.length - 1]))} to ${number(top)}. `
@@ -287,6 +289,10 @@
 
   // --- layers -----------------------------------------------------------------------------
 
+  function representation() {
+    const stem = state.metric.split("_")[0];
+    return D.scored[stem] || "nas";
+  }
   function profiles() {
     const box = $("profile-panels"), chosen = $("profile-language").value;
     const lines = D.profiles.filter((line) => line.c === state.corpus);
@@ -306,7 +312,9 @@
           mean: rate / 1000, low: rate / 1000, high: rate / 1000 }));
       });
       chart(element, () => (points.length ? {
-        template: "profile", values: { profile: points, top, height: 170 },
+        template: "profile",
+        values: { profile: points, top, height: 170,
+          band: chosen ? [] : points.filter((point) => point.what === D.representations[representation()]) },
         label: `Layer profile of ${D.models[model]}${chosen ? ` in ${name(chosen)}` : ", mean over languages"}: `
           + mine.map((line) => {
             const rates = chosen ? (line.of[chosen] || []).map((rate) => rate / 1000) : line.mean;
@@ -333,17 +341,18 @@
     $("scatter-panels").replaceChildren(...panels.map((panel) => {
       const points = Object.keys(D.languages).filter((code) => !D.excluded.includes(code))
         .map((code) => ({ code, x: scoreOf(pair.from[0], panel.m, code), y: scoreOf(pair.from[1], panel.m, code) }))
-        .filter((point) => point.x !== null && point.y !== null)
-        .map((point) => ({ language: name(point.code), short: D.short[point.code] || point.code, x: point.x, y: point.y }));
+        .filter((point) => point.x !== null && point.y !== null);
+      const few = points.length <= 40; // more names would lie on each other
+      const dots = points.map((point) => ({ language: name(point.code), short: few ? D.short[point.code] || point.code : "", x: point.x, y: point.y }));
       const said = panel.r === null ? `no correlation: ${panel.why}`
         : `r = ${number(panel.r, 2)} ${ends([panel.low, panel.high], 2)}, n = ${panel.n}`;
       const element = make("div", { class: "chart" });
       chart(element, () => ({
         template: "scatter",
         values: {
-          points, band: panel.band.map(([x, y, low, high]) => ({ x, y, low, high })),
+          points: dots, band: panel.band.map(([x, y, low, high]) => ({ x, y, low, high })),
           x: pair.x, y: pair.y, x0: pair.xd[0], x1: pair.xd[1], y0: pair.yd[0], y1: pair.yd[1],
-          size: 230,
+          height: 230,
         },
         label: `Scatter plot of ${pair.y} against ${pair.x} in ${D.models[panel.m]}, ${points.length} languages: ${said}`,
       }));

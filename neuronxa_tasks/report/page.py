@@ -68,6 +68,7 @@ def write_page(
             "config": config(),
             "beside": BESIDE,
             "representations": NAMES,
+            "scored": SCORES,
             "level": level(settings.confidence),
         }
     )
@@ -112,6 +113,7 @@ def write_page(
         metrics=content.data["scores"],
         corpora=content.data["corpora"],
         extra_columns=extra_columns(content.data),
+        lines=list(NAMES.items()),
         tests=view["correlations"]["tests"],
         reasons=shown + ([f"And {len(reasons) - 10} more."] if len(reasons) > 10 else []),
         command=command,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -58,7 +59,7 @@ def score_data(
     present = set(alignment["metric"])
     metrics = [name for name in METRICS if name in present]
     metrics += sorted(present - set(metrics))
-    models = sorted(set(names.values()))
+    models = sorted(set(names.values()), key=natural)
     corpora = sorted(set(alignment["benchmark"]))
     files = [str(source) for source in results.runs["source"]]
     place = {name: i for i, name in enumerate(metrics)}
@@ -197,6 +198,12 @@ def profile_data(
             }
         )
     return found
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that puts `step-7000` before `step-14000`."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(int(part) if part.isdecimal() else -1, part) for part in parts]
 
 
 def rounded(value: float, digits: int = DIGITS) -> float | None:
