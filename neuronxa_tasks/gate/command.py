@@ -68,7 +68,8 @@ def run(options: argparse.Namespace) -> int:
     """
     from neuronxa_tasks.correlate.output import check_out, to_json, write_folder
     from neuronxa_tasks.gate.checkpoint import read_checkpoint
-    from neuronxa_tasks.gate.compare import NotComparable, join
+    from neuronxa_tasks.gate.comparable import NotComparable
+    from neuronxa_tasks.gate.join import join
     from neuronxa_tasks.gate.pages import (
         not_comparable_files,
         write_junit,

@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 
 from neuronxa_tasks.gate.checkpoint import Score
-from neuronxa_tasks.gate.compare import NO_TEST, Comparison, Joined
+from neuronxa_tasks.gate.compare import NO_TEST, Comparison
+from neuronxa_tasks.gate.join import Joined
 from neuronxa_tasks.gate.rules import Rules
 from neuronxa_tasks.stats import benjamini_hochberg, holm
 from neuronxa_tasks.stats.columns import FloatArray
