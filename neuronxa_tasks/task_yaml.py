@@ -26,7 +26,9 @@ OWN = ("flores", "tatoeba", "mini", "world")
 """Corpora whose configs ship with the package; no other configs may use these names."""
 
 FOREIGN = tuple(
-    f"{start}neuronxa_world_{task}" for task in ("cloze", "knowledge") for start in ("", "_")
+    f"{start}neuronxa_world_{task}"
+    for task in ("cloze", "knowledge", "story", "nli")
+    for start in ("", "_")
 )
 """Prefixes of files in these folders that are written by hand."""
 

@@ -36,6 +36,8 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern("neuronxa_bmlama53_{}", "bmlama53", "bmlama53"),
     Pattern("neuronxa_world_cloze_{}", "world_cloze"),
     Pattern("neuronxa_world_knowledge_{}", "world_knowledge"),
+    Pattern("neuronxa_world_story_{}", "world_story"),
+    Pattern("neuronxa_world_nli_{}", "world_nli"),
     Pattern("xnli_{}", "xnli", "xnli"),
     Pattern("xstorycloze_{}", "xstorycloze", "xstorycloze"),
     Pattern("xstory_cloze_{}", "xstorycloze", "xstorycloze"),  # harness 0.3

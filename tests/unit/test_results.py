@@ -210,6 +210,8 @@ def alignment_only(folder: Path, to: Path) -> Path:
         ("neuronxa_bmlama53_fr", ("bmlama53", "fra_Latn")),
         ("neuronxa_world_cloze_arb_Arab", ("world_cloze", "arb_Arab")),
         ("neuronxa_world_knowledge_tha_Thai", ("world_knowledge", "tha_Thai")),
+        ("neuronxa_world_story_urd_Arab", ("world_story", "urd_Arab")),
+        ("neuronxa_world_nli_eng_Latn", ("world_nli", "eng_Latn")),
         # English tasks and variants whose names only look like it.
         ("arc_easy", None),
         ("arc_challenge", None),
