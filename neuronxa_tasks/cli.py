@@ -91,7 +91,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     path = verbs.add_parser("path", help="print the folder of the task configs")
     path.add_argument(
-        "--checkpoint", action="store_true", help="print the folder of the shipped tiny model"
+        "--checkpoint",
+        nargs="?",
+        const="llama",
+        metavar="NAME",
+        help="print the folder of a shipped tiny model instead: llama (default), qwen3, ...",
     )
     path.set_defaults(action=_path)
 
@@ -159,8 +163,9 @@ def _parser() -> argparse.ArgumentParser:
 def _path(options: argparse.Namespace) -> int:
     from neuronxa_tasks.plugin import task_configs
 
-    shipped = Path(__file__).resolve().parent / "demo" / "checkpoints" / "llama"
-    print(shipped if options.checkpoint else task_configs())
+    from neuronxa_tasks.demo import shipped
+
+    print(task_configs() if options.checkpoint is None else shipped.folder(options.checkpoint))
     return 0
 
 
