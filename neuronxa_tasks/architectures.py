@@ -26,12 +26,18 @@ class Dense:
             `gate`: act(W_gate x), or act(W_in x) where there is no gate.
         down: The down projection. Its input is the tap `inner`: act(W_gate x) * (W_up x), or
             act(W_in x) where there is no gate.
-        gated: Whether gate and inner differ.
+        up: The up projection, W_up x, of a gated network; if it gives twice as many values as the
+            down projection takes, W_gate x comes first and W_up x second. None without a gate.
     """
 
     activation: str = "mlp.act_fn"
     down: str = "mlp.down_proj"
-    gated: bool = True
+    up: str | None = "mlp.up_proj"
+
+    @property
+    def gated(self) -> bool:
+        """Whether gate and inner differ."""
+        return self.up is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +73,31 @@ class Family:
 
 def _plain(activation: str, down: str, layers: str = "layers") -> Family:
     """One input matrix and no gate."""
-    return Family(layers, Dense(activation, down, gated=False))
+    return Family(layers, Dense(activation, down, up=None))
+
+
+def _dense_in(folder: str) -> Dense:
+    """A gated network with the usual names."""
+    return Dense(f"{folder}.act_fn", f"{folder}.down_proj", f"{folder}.up_proj")
 
 
 def _moe(shared: str | None = None) -> Family:
     """Experts in `mlp.experts`, in some blocks a dense network instead of them."""
-    always = None if shared is None else Dense(f"{shared}.act_fn", f"{shared}.down_proj")
-    return Family(routed=Routed(shared=always))
+    return Family(routed=Routed(shared=None if shared is None else _dense_in(shared)))
 
 
 _GATED = Family()
-_FUSED = Family(dense=Dense("mlp.activation_fn"))  # gate and up in one matrix
+_FUSED = Family(dense=Dense("mlp.activation_fn", up="mlp.gate_up_proj"))
 _PLAIN = _plain("mlp.act_fn", "mlp.down_proj")
 _GPT2 = _plain("mlp.act", "mlp.c_proj", "h")
 _GPTJ = _plain("mlp.act", "mlp.fc_out", "h")
 _NEOX = _plain("mlp.act", "mlp.dense_4h_to_h")
 _OPT = _plain("activation_fn", "fc2")
 _PHI = _plain("mlp.activation_fn", "mlp.fc2")
-_FEED_FORWARD = Dense("feed_forward.act_fn", "feed_forward.down_proj")
-_GRANITE_SHARED = Dense("shared_mlp.activation", "shared_mlp.output_linear")
+_FEED_FORWARD = _dense_in("feed_forward")
+_GRANITE_SHARED = Dense(
+    "shared_mlp.activation", "shared_mlp.output_linear", "shared_mlp.input_linear"
+)
 _GRANITE_MOE = Family(dense=None, routed=Routed("block_sparse_moe.experts"))
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
@@ -162,10 +174,10 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "nanochat": _PHI,
         "nemotron": _PLAIN,
         "nemotron_h": Family(
-            dense=Dense("mixer.act_fn", "mixer.down_proj", gated=False),
+            dense=Dense("mixer.act_fn", "mixer.down_proj", up=None),
             routed=Routed(
                 "mixer.experts",
-                Dense("mixer.shared_experts.act_fn", "mixer.shared_experts.down_proj", gated=False),
+                Dense("mixer.shared_experts.act_fn", "mixer.shared_experts.down_proj", up=None),
             ),
             hybrid=True,
         ),
@@ -189,7 +201,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "qwen3_moe": _moe(),
         "qwen3_next": _moe("mlp.shared_expert"),
         "qwen3_vl_text": _GATED,
-        "recurrent_gemma": Family(dense=Dense("mlp_block.act_fn", "mlp_block.down_proj")),
+        "recurrent_gemma": Family(dense=_dense_in("mlp_block")),
         "seed_oss": _GATED,
         "smollm3": _GATED,
         "solar_open": _moe("mlp.shared_experts"),
@@ -213,14 +225,21 @@ class DenseNeurons:
     Attributes:
         activation: Module whose output is the tap `gate`.
         down: Module whose input is the tap `inner`.
+        up: Module whose output, or the second half of it, is W_up x; None without a gate.
         width: Number of neurons.
         name: Path from the decoder, for messages.
     """
 
     activation: nn.Module
     down: nn.Module
+    up: nn.Module | None
     width: int
     name: str
+
+    @property
+    def gated(self) -> bool:
+        """Whether there is a gate and an up projection."""
+        return self.up is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +262,11 @@ class RoutedNeurons:
     def width(self) -> int:
         """Neurons of all experts."""
         return self.count * self.each
+
+    @property
+    def gated(self) -> bool:
+        """Whether the experts have a gate and an up projection."""
+        return bool(getattr(self.experts, "has_gate", True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +402,7 @@ def _dense(block: nn.Module, dense: Dense, name: str, found: str) -> DenseNeuron
     return DenseNeurons(
         activation=_module(block, dense.activation, found, name),
         down=down,
+        up=None if dense.up is None else _module(block, dense.up, found, name),
         width=_input_width(down, f"{name}.{dense.down}", found),
         name=f"{name}.{dense.down.rpartition('.')[0]}".rstrip("."),
     )

@@ -9,6 +9,7 @@ experts' own weights, one expert after the other; the model's output stays untou
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,9 +20,28 @@ from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.options import Tap
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What one expert made of the m tokens that were routed to it.
+
+    Attributes:
+        expert: Its number.
+        rows: [m] integers, the rows of the tokens.
+        places: [m] integers, the expert's place among the k experts of the token.
+        activation: [m, F_expert], the tap.
+        up: [m, F_expert], the output of the up projection; None without a gate.
+    """
+
+    expert: int
+    rows: Tensor
+    places: Tensor
+    activation: Tensor
+    up: Tensor | None
+
+
 def expert_activations(
     neurons: RoutedNeurons, tap: Tap, tokens: Tensor, index: Tensor
-) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
+) -> Iterator[Visit]:
     """Compute the activations of each expert for the tokens that were routed to it.
 
     Args:
@@ -31,15 +51,14 @@ def expert_activations(
         index: [S, k] integers, the experts of each token.
 
     Yields:
-        For each expert with tokens: its number, the rows of its tokens [m], their place among the
-        k experts of the token [m], and the activations [m, F_expert].
+        For each expert with tokens what it made of them.
 
     Raises:
         NeuronXAError: The experts' weights are offloaded.
     """
     experts: Any = neurons.experts
     transposed = getattr(experts, "is_transposed", False)
-    entry = "gate_up_proj" if getattr(experts, "has_gate", True) else "up_proj"
+    entry = "gate_up_proj" if neurons.gated else "up_proj"
     matrices = getattr(experts, entry)
     biases = getattr(experts, f"{entry}_bias", None)
     if matrices.is_meta:
@@ -56,22 +75,26 @@ def expert_activations(
         projected = tokens[rows].to(matrix.dtype) @ (matrix if transposed else matrix.T)
         if biases is not None:
             projected = projected + biases[expert]
-        yield expert, rows, places, _apply(experts, tap, projected)
+        if neurons.gated:
+            activation, up = _apply(experts, tap, projected)
+        else:
+            activation, up = experts.act_fn(projected), None
+        yield Visit(expert, rows, places, activation, up)
 
 
-def _apply(experts: Any, tap: Tap, projected: Tensor) -> Tensor:
-    """Gate or inner of the input projection: [m, 2 F] with a gate, [m, F] without."""
-    activation: Tensor
-    if not getattr(experts, "has_gate", True):
-        activation = experts.act_fn(projected)
-    elif tap == "inner":
+def _apply(experts: Any, tap: Tap, projected: Tensor) -> tuple[Tensor, Tensor]:
+    """Gate or inner of the input projection [m, 2 F], and its up branch."""
+    usual = hasattr(experts, "act_fn")
+    # In gpt-oss gate and up alternate; act(g) = g * sigmoid(alpha g) of the clamped gate.
+    gate, up = projected.chunk(2, dim=-1) if usual else (projected[..., ::2], projected[..., 1::2])
+    if tap == "inner":
         activation = experts._apply_gate(projected)
-    elif hasattr(experts, "act_fn"):
-        activation = experts.act_fn(projected.chunk(2, dim=-1)[0])
-    else:  # gpt-oss: gate and up alternate; act(g) = g * sigmoid(alpha g) of the clamped gate
-        gate = projected[..., ::2].clamp(max=experts.limit)
+    elif usual:
+        activation = experts.act_fn(gate)
+    else:
+        gate = gate.clamp(max=experts.limit)
         activation = gate * torch.sigmoid(gate * experts.alpha)
-    return activation
+    return activation, up
 
 
 def routing(neurons: RoutedNeurons, values: list[Any]) -> tuple[Tensor, Tensor, Tensor]:

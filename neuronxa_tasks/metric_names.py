@@ -19,6 +19,8 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "csls": tuple(SCORES),
     "width_matched": ("nasca", "navca"),
     "hidden_sign": ("mexa",),
+    "top_decile": ("nasca",),
+    "up_sign": ("nasca",),
 }
 """Variant -> the scores it has a version of. The metric is called `<score>_<variant>`."""
 

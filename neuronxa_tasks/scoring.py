@@ -174,7 +174,7 @@ def _each(
     """
     # Tasks with one pivot text follow each other, so that it is encoded once.
     order = sorted(tasks, key=lambda name: (_encoder_key(tasks[name]), tasks[name].column(0), name))
-    encoders: dict[tuple[str, str, bool, bool], Encoder] = {}
+    encoders: dict[tuple[str, str, tuple[str, ...], bool], Encoder] = {}
     held = _Held()
     with tqdm(order, desc=description, disable=lm.rank != 0, unit="lang") as progress:
         for name in progress:
@@ -203,10 +203,10 @@ class _Held:
         self._key, self.vectors = key, encode(sentences)
 
 
-def _encoder_key(pairs: Pairs) -> tuple[str, str, bool, bool]:
+def _encoder_key(pairs: Pairs) -> tuple[str, str, tuple[str, ...], bool]:
     settings = pairs.settings
-    signs = "hidden_sign" in settings["variants"]
-    return settings["tap"], settings["weights"], signs, settings["routed_nav"]
+    variants = tuple(settings["variants"])
+    return settings["tap"], settings["weights"], variants, settings["routed_nav"]
 
 
 def encoder(
@@ -214,7 +214,7 @@ def encoder(
     model: Any,
     tap: Any = "gate",
     weights: Any = "position",
-    hidden_signs: bool = False,
+    variants: tuple[str, ...] = (),
     routed_nav: bool = False,
 ) -> Encoder:
     """Make the encoder of a run: the options of a task, the rest from the model arguments."""
@@ -226,7 +226,7 @@ def encoder(
         lm.tokenizer,
         tap=tap,
         weights=weights,
-        hidden_signs=hidden_signs,
+        variants=variants,
         routed_nav=routed_nav,
         batch_size=batch,
         max_length=lm.max_length,

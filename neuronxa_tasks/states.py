@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,9 @@ from torch import Tensor
 
 from neuronxa_tasks.alignment import Alignment, Compare, align, cosine
 from neuronxa_tasks.architectures import Layout, locate
+from neuronxa_tasks.batches import cut
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.metric_names import VARIANTS
 from neuronxa_tasks.options import TAPS, WEIGHTS, Tap, Weights, one_of
 from neuronxa_tasks.taps import Pooled, Taps
 
@@ -32,7 +35,11 @@ class SentenceVectors:
         tokens: Tokens per sentence as they were fed, special tokens included.
         truncated: How many sentences were longer than the context and lost their end.
         signs: As `hidden`, weighted shares of tokens whose hidden state is positive: what NAS is
-            to neurons. Empty unless asked for.
+            to neurons. For the variant `hidden_sign`, else empty.
+        top: As `nas`, weighted shares of tokens at which a neuron is among the highest tenth of its
+            network. For the variant `top_decile`, else empty.
+        up: As `nas`, weighted shares of tokens at which the up projection is positive. For the
+            variant `up_sign`, else empty.
     """
 
     nas: tuple[Tensor, ...]
@@ -41,6 +48,8 @@ class SentenceVectors:
     tokens: tuple[int, ...]
     truncated: int
     signs: tuple[Tensor, ...] = ()
+    top: tuple[Tensor, ...] = ()
+    up: tuple[Tensor, ...] = ()
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -103,17 +112,19 @@ class Encoder:
         tokenizer: Its tokenizer.
         tap: Where neurons are read: `gate` or `inner`.
         weights: Token weights: `position` (t / sum(1..T)), `uniform` or `last`.
-        batch_size: Sentences per forward pass; halved, and kept so, when memory runs out.
+        batch_size: Sentences per forward pass, at most; fewer where that is faster, see
+            `batches.cut`. Halved, and kept so, when memory runs out.
         max_length: Longest input in tokens; longer sentences lose their end, with a warning.
             By default the model's `max_position_embeddings`.
         add_special_tokens: Passed to the tokenizer; by default the tokenizer decides, so a BOS
             that it adds is kept with the weight of its position, as MEXA does.
         routed_nav: In a mixture of experts, multiply NAV by the routing weight of the expert. Off
             by default, so that NAV is the activation itself, as in a dense model.
-        hidden_signs: Also give the signs of hidden states.
+        variants: Also give the vectors that these variants compare; see `SentenceVectors`.
 
     Raises:
-        NeuronXAError: An unknown option, or an architecture whose neurons are not known.
+        NeuronXAError: An unknown option, an architecture whose neurons are not known, or one
+            that does not have what a variant compares.
     """
 
     def __init__(
@@ -127,18 +138,19 @@ class Encoder:
         max_length: int | None = None,
         add_special_tokens: bool | None = None,
         routed_nav: bool = False,
-        hidden_signs: bool = False,
+        variants: Collection[str] = (),
     ) -> None:
         one_of("tap", tap, TAPS)
         one_of("weights", weights, WEIGHTS)
+        for variant in variants:
+            one_of("variants", variant, tuple(VARIANTS))
         if batch_size < 1:
             raise NeuronXAError(f"batch_size is {batch_size}; it must be at least 1.")
         self.layout: Layout = locate(model)
         self.tap: Tap = tap
         self.weights: Weights = weights
         self.batch_size = batch_size
-        self.routed_nav = routed_nav
-        self.hidden_signs = hidden_signs
+        self._taps = Taps(self.layout, tap, routed_nav=routed_nav, variants=variants)
         self._model = model
         self.tokenizer = tokenizer
         self._special = (
@@ -190,29 +202,29 @@ class Encoder:
         distinct = sorted(dict.fromkeys(inputs), key=len, reverse=True)
         place = {ids: row for row, ids in enumerate(distinct)}
         row_of = [place[ids] for ids in inputs]
-        filled: Pooled = ([], [], [], [])
-        taps = Taps(
-            self.layout, self.tap, routed_nav=self.routed_nav, hidden_signs=self.hidden_signs
-        )
-        with torch.inference_mode(), taps:
-            for start, stop, pooled in self._batches(taps, distinct):
-                into = [i for i, row in enumerate(row_of) if start <= row < stop]
-                source = [row_of[i] - start for i in into]
-                self._check_finite(
-                    pooled, {row: sentences[i] for row, i in zip(source, into, strict=True)}
-                )
-                for vectors, batch in zip(filled, pooled, strict=True):
-                    if not vectors:
-                        vectors.extend(
-                            each.new_empty(len(sentences), each.shape[1]) for each in batch
-                        )
-                    for all_rows, rows in zip(vectors, batch, strict=True):
-                        all_rows[torch.tensor(into)] = rows[torch.tensor(source)]
+        text_of = dict(zip(reversed(row_of), reversed(sentences), strict=True))
+        copies = Counter(row_of)
+        filled: Pooled = {}
+        with torch.inference_mode(), self._taps:
+            for start, stop, pooled in self._batches(distinct):
+                self._check_finite(pooled, [text_of[row] for row in range(start, stop)])
+                for name, layers in pooled.items():
+                    if name not in filled:
+                        filled[name] = [
+                            each.new_empty(len(distinct), each.shape[1]) for each in layers
+                        ]
+                    for whole, rows in zip(filled[name], layers, strict=True):
+                        whole[start:stop] = rows
                 if progress is not None:
-                    progress(len(into))
-        nas, nav, hidden, signs = (tuple(group) for group in filled)
-        lengths = tuple(len(ids) for ids in inputs)
-        return SentenceVectors(nas, nav, hidden, lengths, truncated, signs)
+                    progress(sum(copies[row] for row in range(start, stop)))
+            for layers in filled.values():
+                for index, rows in enumerate(layers):  # one layer at a time is there twice
+                    layers[index] = rows[torch.tensor(row_of, device=rows.device)]
+        return SentenceVectors(
+            tokens=tuple(len(ids) for ids in inputs),
+            truncated=truncated,
+            **{name: tuple(layers) for name, layers in filled.items()},
+        )
 
     def _tokenize(self, sentence: str) -> tuple[int, ...]:
         ids = tuple(self.tokenizer(sentence, **self._special)["input_ids"])
@@ -223,29 +235,32 @@ class Encoder:
             )
         return ids
 
-    def _batches(
-        self, taps: Taps, distinct: list[tuple[int, ...]]
-    ) -> Iterator[tuple[int, int, Pooled]]:
+    def _batches(self, distinct: list[tuple[int, ...]]) -> Iterator[tuple[int, int, Pooled]]:
         """Yield start, stop and the vectors of the rows between them."""
-        start = 0
+        start, sizes = 0, self._cut(distinct)
         while start < len(distinct):
-            batch = distinct[start : start + self.batch_size]
+            batch = distinct[start : start + sizes[0]]
             try:
-                pooled = self._forward(taps, batch)
+                pooled = self._forward(batch)
             except torch.OutOfMemoryError:
                 if len(batch) == 1:
                     raise
             else:
                 yield start, start + len(batch), pooled
                 start += len(batch)
+                del sizes[0]
                 continue
             # Not in the except clause: the exception keeps the tensors of the failed pass alive.
-            self.batch_size = len(batch) // 2
+            self.batch_size = (len(batch) + 1) // 2
             logger.warning("Out of memory; going on with batches of %d.", self.batch_size)
+            sizes = self._cut(distinct[start:])
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
-    def _forward(self, taps: Taps, batch: list[tuple[int, ...]]) -> Pooled:
+    def _cut(self, inputs: list[tuple[int, ...]]) -> list[int]:
+        return cut([len(ids) for ids in inputs], self.batch_size, self._model.device.type)
+
+    def _forward(self, batch: list[tuple[int, ...]]) -> Pooled:
         """Sentence vectors of one batch, padded on the right."""
         lengths = torch.tensor([len(ids) for ids in batch])
         longest = int(lengths.max())
@@ -254,28 +269,23 @@ class Encoder:
         ids = torch.tensor([[*row, *row[-1:] * (longest - len(row))] for row in batch])
         mask = (torch.arange(longest) < lengths.unsqueeze(1)).long()
         device = self._model.device
-        taps.begin(token_weights(lengths, longest, self.weights).to(device))
+        self._taps.begin(token_weights(lengths, longest, self.weights))
         # The decoder alone: the LM head would make [B, T, vocabulary] logits that nobody reads.
         output = self.layout.decoder(
             input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False
         )
-        return taps.end(output[0])
+        return self._taps.end(output[0])
 
-    def _check_finite(
-        self,
-        pooled: Pooled,
-        sentences: Mapping[int, str],
-    ) -> None:
-        _, nav, hidden, _ = pooled  # NAS of NaN is 0: it hides what NAV shows
-        for name, group in (("neuron activations", nav), ("hidden states", hidden)):
-            finite = torch.stack([torch.isfinite(each).all(dim=1).cpu() for each in group])
+    def _check_finite(self, pooled: Pooled, sentences: Sequence[str]) -> None:
+        # NAS of NaN is 0: it hides what NAV shows.
+        for kind, name in (("neuron activations", "nav"), ("hidden states", "hidden")):
+            layers = pooled[name]
+            device = layers[0].device
+            # Together, so that an accelerator is waited for once.
+            finite = torch.stack([each.isfinite().all(dim=1).to(device) for each in layers])
             if not bool(finite.all()):
                 layer, row = (int(i) for i in (~finite).nonzero()[0])
-                raise NeuronXAError(
-                    f"The {name} of layer {layer} are NaN or infinite for the sentence "
-                    f"{sentences[row]!r}, so no score can be trusted. Load the model in bfloat16 "
-                    "or float32 (dtype=bfloat16), or look for damaged weights."
-                )
+                raise _not_finite(kind, layer, sentences[row], self._model.dtype)
 
 
 def token_weights(lengths: Tensor, longest: int, weights: Weights) -> Tensor:
@@ -299,3 +309,23 @@ def token_weights(lengths: Tensor, longest: int, weights: Weights) -> Tensor:
     else:
         raw = (positions == lengths.unsqueeze(1)).long()
     return (raw.double() / raw.sum(dim=1, keepdim=True)).float()
+
+
+def _not_finite(kind: str, layer: int, sentence: str, dtype: torch.dtype) -> NeuronXAError:
+    if dtype == torch.float16:
+        advice = (
+            "float16 holds nothing above 65,504, which trained models exceed: load the model with "
+            "dtype=bfloat16 or dtype=float32"
+        )
+    else:
+        advice = "Look for damaged weights (neuronxa doctor), or load the model with dtype=float32"
+    return NeuronXAError(
+        f"The {kind} of layer {layer} are NaN or infinite for the sentence "
+        f"{excerpt(sentence)} (model in {str(dtype).removeprefix('torch.')}), so no score can be "
+        f"trusted. {advice}."
+    )
+
+
+def excerpt(sentence: str, length: int = 80) -> str:
+    """Return a sentence as it can stand in a message: quoted, and cut where it is long."""
+    return repr(sentence if len(sentence) <= length else f"{sentence[:length]}...")

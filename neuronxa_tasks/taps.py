@@ -6,20 +6,34 @@ Each hook turns the activation of its layer, [B, T, F], into weighted sums over 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType, TracebackType
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from neuronxa_tasks.architectures import FFN, DenseNeurons, Layout, RoutedNeurons
+from neuronxa_tasks.architectures import DenseNeurons, Layout, RoutedNeurons
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.experts import expert_activations, routing
 from neuronxa_tasks.options import Tap
+from neuronxa_tasks.pooling import Make, Tokens, mean, pool, sizes, states, tokens_of, top_decile
 
-Pooled: TypeAlias = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
-"""NAS, NAV, hidden states and their signs."""
+Pooled: TypeAlias = dict[str, list[Tensor]]
+"""Vectors of a batch, one tensor per layer, by their name in `SentenceVectors`."""
+
+READ_FOR: Mapping[str, str] = MappingProxyType(
+    {"hidden_sign": "signs", "top_decile": "top", "up_sign": "up"}
+)
+"""Variant that compares vectors of its own -> their name in `SentenceVectors`."""
+
+
+class _Place(NamedTuple):
+    """Where a hook is: index of the network, of its part, and `gate`, `inner` or `up`."""
+
+    network: int
+    part: int
+    tap: str
 
 
 class Taps:
@@ -31,7 +45,10 @@ class Taps:
         layout: Where the neurons are.
         tap: `gate` reads act(W_gate x), `inner` reads the input of the down projection.
         routed_nav: Multiply the NAV of a routed expert by its routing weight.
-        hidden_signs: Also read where hidden states are positive.
+        variants: Also read what these compare; a variant that needs nothing is passed over.
+
+    Raises:
+        NeuronXAError: `up_sign` is among the variants and a feed-forward network has no gate.
     """
 
     def __init__(
@@ -40,16 +57,21 @@ class Taps:
         tap: Tap = "gate",
         *,
         routed_nav: bool = False,
-        hidden_signs: bool = False,
+        variants: Collection[str] = (),
     ) -> None:
         self._layout = layout
         self._tap: Tap = tap
         self._routed_nav = routed_nav
-        self._hidden_signs = hidden_signs
+        self._also = {READ_FOR[variant] for variant in variants if variant in READ_FOR}
+        self._makes: dict[str, Make] = {"nas": states, "nav": sizes}
+        if "top" in self._also:
+            self._makes["top"] = top_decile
+        if "up" in self._also:
+            _refuse_without_gate(layout)
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
-        self._weights: dict[torch.device, Tensor] = {}
-        self._states: list[list[list[tuple[Tensor, Tensor]]]] = []  # layer, part, times fired
-        self._hidden: list[list[list[Tensor]]] = []  # layer, times fired, values (and signs)
+        self._tokens: dict[torch.device, Tokens] = {}
+        self._neurons: dict[_Place, list[dict[str, Tensor]]] = {}  # each time the hook fired
+        self._hidden: list[list[dict[str, Tensor]]] = []  # layer, each time the hook fired
 
     def __enter__(self) -> Taps:
         try:
@@ -74,10 +96,10 @@ class Taps:
         """Prepare for one forward pass.
 
         Args:
-            weights: [B, T] float32, token weights; each row sums to 1, padding has 0.
+            weights: [B, T] float32 on the CPU, token weights; each row sums to 1, padding has 0.
         """
-        self._weights = {weights.device: weights}
-        self._states = [[[] for _ in ffn.neurons] for ffn in self._layout.ffns]
+        self._tokens = {weights.device: tokens_of(weights)}
+        self._neurons = {place: [] for place in self._neurons}
         self._hidden = [[] for _ in range(len(self._layout.blocks) + 1)]
 
     def end(self, last: Tensor) -> Pooled:
@@ -87,52 +109,73 @@ class Taps:
             last: [B, T, d], the decoder's output; after the final norm, as MEXA takes it.
 
         Returns:
-            NAS and NAV, each one tensor [B, F] float32 per feed-forward network, and hidden
-            states, one tensor [B, d] float32 per block and one more: the input of the first
-            block, then the output of each. Last the weighted shares of tokens whose hidden state
-            is positive, of the same shapes, or nothing.
+            `nas`, `nav` and, where asked for, `top` and `up`: one tensor [B, F] float32 per
+            feed-forward network. `hidden` and, where asked for, `signs`: one tensor [B, d]
+            float32 per block and one more, the input of the first block, then the output of each.
 
         Raises:
             NeuronXAError: A hook fired more or less than once.
         """
         self._hidden[-1] = [self._pool_hidden(last)]
-        for parts, ffn in zip(self._states, self._layout.ffns, strict=True):
-            for fired, neurons in zip(parts, ffn.neurons, strict=True):
-                self._prove(len(fired), ffn, neurons)
-        for index, states in enumerate(self._hidden):
-            if len(states) != 1:
+        networks: list[list[dict[str, Tensor]]] = [
+            [{} for _ in ffn.neurons] for ffn in self._layout.ffns
+        ]
+        for place, fired in self._neurons.items():
+            self._prove(len(fired), place)
+            networks[place.network][place.part] |= fired[0]
+        for index, fired in enumerate(self._hidden):
+            if len(fired) != 1:
                 raise NeuronXAError(
-                    f"The hidden state {index} was seen {len(states)} times in one forward pass "
+                    f"The hidden state {index} was seen {len(fired)} times in one forward pass "
                     "instead of once. The blocks of this model are not run one after the other; "
                     "run the benchmarks alone."
                 )
-        nas, nav = (
-            [torch.cat([fired[0][kind] for fired in parts], dim=1) for parts in self._states]
-            for kind in (0, 1)
-        )
-        hidden = [fired[0][0] for fired in self._hidden]
-        signs = [fired[0][1] for fired in self._hidden] if self._hidden_signs else []
-        self._states, self._hidden, self._weights = [], [], {}
-        return nas, nav, hidden, signs
+        pooled = {
+            name: [torch.cat([part[name] for part in parts], dim=1) for parts in networks]
+            for name in ("nas", "nav", *sorted(self._also - {"signs"}))
+        }
+        for name in ("hidden", *sorted(self._also & {"signs"})):
+            pooled[name] = [fired[0][name] for fired in self._hidden]
+        self._forget()
+        return pooled
 
-    def _place(self, index: int, part: int, neurons: DenseNeurons | RoutedNeurons) -> None:
-        def keep(states: tuple[Tensor, Tensor]) -> None:
-            self._states[index][part].append(states)
+    def _place(self, network: int, part: int, neurons: DenseNeurons | RoutedNeurons) -> None:
+        def keep(tap: str) -> Callable[[dict[str, Tensor]], None]:
+            place = _Place(network, part, tap)
+            self._neurons[place] = []
+            return lambda vectors: self._neurons[place].append(vectors)
 
+        add = self._handles.append
+        of_tap = keep(self._tap)
         if isinstance(neurons, RoutedNeurons):
-            handle = neurons.experts.register_forward_pre_hook(
-                lambda _, args, kwargs: keep(self._routed(neurons, [*args, *kwargs.values()])),
-                with_kwargs=True,
+            add(
+                neurons.experts.register_forward_pre_hook(
+                    lambda _, args, kwargs: of_tap(
+                        self._routed(neurons, [*args, *kwargs.values()])
+                    ),
+                    with_kwargs=True,
+                )
             )
-        elif self._tap == "inner":
-            handle = neurons.down.register_forward_pre_hook(
-                lambda _, args: keep(self._dense(neurons, args[0]))
+            return
+        if self._tap == "inner":
+            add(
+                neurons.down.register_forward_pre_hook(
+                    lambda _, args: of_tap(self._dense(neurons, args[0]))
+                )
             )
         else:
-            handle = neurons.activation.register_forward_hook(
-                lambda _, __, output: keep(self._dense(neurons, output))
+            add(
+                neurons.activation.register_forward_hook(
+                    lambda _, __, output: of_tap(self._dense(neurons, output))
+                )
             )
-        self._handles.append(handle)
+        if "up" in self._also and neurons.up is not None:
+            of_up = keep("up")
+            add(
+                neurons.up.register_forward_hook(
+                    lambda _, __, output: of_up(self._up(neurons, output))
+                )
+            )
 
     def _place_blocks(self) -> None:
         first, *others = self._layout.blocks
@@ -151,57 +194,66 @@ class Taps:
 
         return hook
 
-    def _pool_hidden(self, states: Tensor) -> list[Tensor]:
-        pooled = [self._pool(states)]
-        return [*pooled, self._pool(states > 0)] if self._hidden_signs else pooled
+    def _pool_hidden(self, values: Tensor) -> dict[str, Tensor]:
+        tokens = self._tokens_on(values.device)
+        pooled = {"hidden": mean(values, tokens)}
+        if "signs" in self._also:
+            (pooled["signs"],) = pool(values, tokens, [states])
+        return pooled
 
-    def _dense(self, neurons: DenseNeurons, activation: Tensor) -> tuple[Tensor, Tensor]:
+    def _dense(self, neurons: DenseNeurons, activation: Tensor) -> dict[str, Tensor]:
         if activation.shape[-1] != neurons.width:
-            raise NeuronXAError(
-                f"The tap `{self._tap}` of {neurons.name} gave {activation.shape[-1]} values per "
-                f"token instead of {neurons.width}, the inputs of its down projection. A slice "
-                "or a fused activation cannot be scored. Load the model without tensor "
-                "parallelism and fused kernels, or run the benchmarks alone."
-            )
-        return self._pool(activation > 0), self._pool(activation.abs())
+            raise _wrong_width(self._tap, neurons, activation)
+        sums = pool(activation, self._tokens_on(activation.device), list(self._makes.values()))
+        return dict(zip(self._makes, sums, strict=True))
 
-    def _routed(self, neurons: RoutedNeurons, values: list[Any]) -> tuple[Tensor, Tensor]:
-        """NAS and NAV [B, experts * F_expert]; 0 where a token did not go to the expert."""
+    def _up(self, neurons: DenseNeurons, output: Tensor) -> dict[str, Tensor]:
+        if output.shape[-1] == 2 * neurons.width:  # gate and up in one matrix
+            output = output[..., neurons.width :]
+        if output.shape[-1] != neurons.width:
+            raise _wrong_width("up", neurons, output)
+        (sums,) = pool(output, self._tokens_on(output.device), [states])
+        return {"up": sums}
+
+    def _routed(self, neurons: RoutedNeurons, values: list[Any]) -> dict[str, Tensor]:
+        """Vectors [B, experts * F_expert]; 0 where a token did not go to the expert."""
         tokens, index, shares = routing(neurons, values)
-        weights = self._weights_on(tokens.device)
-        batch = len(weights)
+        weights = self._tokens_on(tokens.device).weights
         # Row b has the weights of sentence b at its tokens and 0 at all others.
         of_token: Tensor = torch.block_diag(*weights)  # type: ignore[no-untyped-call]
-        nas, nav = weights.new_zeros(2, batch, neurons.count, neurons.each)
-        for expert, rows, places, activation in expert_activations(
-            neurons, self._tap, tokens, index
-        ):
-            values_ = activation.abs().to(torch.float32)
-            if self._routed_nav:
-                values_ = values_ * shares[rows, places].abs().to(torch.float32).unsqueeze(1)
-            nas[:, expert] = of_token[:, rows] @ (activation > 0).to(torch.float32)
-            nav[:, expert] = of_token[:, rows] @ values_
-        return nas.flatten(1), nav.flatten(1)
+        names = [*self._makes, *(["up"] if "up" in self._also else [])]
+        sums = {
+            name: weights.new_zeros(len(weights), neurons.count, neurons.each) for name in names
+        }
+        for visit in expert_activations(neurons, self._tap, tokens, index):
+            share = of_token[:, visit.rows]
+            scratch = visit.activation.new_empty(visit.activation.shape, dtype=torch.float32)
+            for name, make in self._makes.items():
+                made = make(visit.activation, scratch)
+                if name == "nav" and self._routed_nav:
+                    routed = shares[visit.rows, visit.places].abs().to(torch.float32)
+                    made = made * routed.unsqueeze(1)
+                sums[name][:, visit.expert] = share @ made
+            if visit.up is not None and "up" in sums:
+                sums["up"][:, visit.expert] = share @ states(visit.up, scratch)
+        return {name: each.flatten(1) for name, each in sums.items()}
 
-    def _pool(self, values: Tensor) -> Tensor:
-        """Weighted sum over tokens: [B, T, F] or [B * T, F] -> [B, F] float32."""
-        weights = self._weights_on(values.device)
-        batch, time = weights.shape
-        values = values.reshape(batch, time, values.shape[-1])  # OPT flattens batch and time
-        return torch.bmm(weights.unsqueeze(1), values.to(torch.float32)).squeeze(1)
+    def _tokens_on(self, device: torch.device) -> Tokens:
+        if device not in self._tokens:  # an accelerator, or several
+            self._tokens[device] = next(iter(self._tokens.values())).to(device)
+        return self._tokens[device]
 
-    def _weights_on(self, device: torch.device) -> Tensor:
-        if device not in self._weights:  # a model spread over devices
-            self._weights[device] = next(iter(self._weights.values())).to(device)
-        return self._weights[device]
-
-    def _prove(self, fired: int, ffn: FFN, neurons: DenseNeurons | RoutedNeurons) -> None:
+    def _prove(self, fired: int, place: _Place) -> None:
         if fired == 1:
             return
+        ffn = self._layout.ffns[place.network]
+        neurons = ffn.neurons[place.part]
         if isinstance(neurons, RoutedNeurons):
-            module = neurons.experts
+            module: nn.Module | None = neurons.experts
         else:
-            module = neurons.down if self._tap == "inner" else neurons.activation
+            module = {"gate": neurons.activation, "inner": neurons.down, "up": neurons.up}[
+                place.tap
+            ]
         why = (
             "because fused kernels or custom code bypass it. Load the model without them"
             if fired == 0
@@ -209,7 +261,7 @@ class Taps:
             "checkpointing and layer sharing"
         )
         raise NeuronXAError(
-            f"The tap `{self._tap}` of layer {ffn.layer} (`{neurons.name}`, "
+            f"The tap `{place.tap}` of layer {ffn.layer} (`{neurons.name}`, "
             f"{type(module).__name__}) fired {fired} times in one forward pass instead of once, "
             f"{why}, or run the benchmarks alone."
         )
@@ -218,4 +270,31 @@ class Taps:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self._states, self._hidden, self._weights = [], [], {}
+        self._neurons.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let go of what belongs to one forward pass."""
+        self._neurons = {place: [] for place in self._neurons}
+        self._hidden, self._tokens = [], {}
+
+
+def _wrong_width(tap: str, neurons: DenseNeurons, values: Tensor) -> NeuronXAError:
+    return NeuronXAError(
+        f"The tap `{tap}` of {neurons.name} gave {values.shape[-1]} values per token instead of "
+        f"{neurons.width}, the inputs of its down projection. A slice or a fused activation "
+        "cannot be scored. Load the model without tensor parallelism and fused kernels, or run "
+        "the benchmarks alone."
+    )
+
+
+def _refuse_without_gate(layout: Layout) -> None:
+    for ffn in layout.ffns:
+        for neurons in ffn.neurons:
+            if not neurons.gated:
+                raise NeuronXAError(
+                    "The variant `up_sign` compares the signs of the up projection of gated "
+                    f"feed-forward networks, and `{neurons.name}` of this model (model_type "
+                    f"{layout.model_type!r}) has no gate: its neurons are act(W_in x), which "
+                    "`nasca` compares already. Leave `up_sign` out of the variants."
+                )

@@ -48,7 +48,8 @@ _METRICS = {
     "`<score>_shuffled`": "with the control `shuffled`: the score of wrong pairs, which is no more "
     "than chance",
     "`<score>_centred`, `<score>_csls`, `nasca_width_matched`, `navca_width_matched`, "
-    "`mexa_hidden_sign`": "with `variants`: other ways to compare the same vectors",
+    "`mexa_hidden_sign`, `nasca_top_decile`, `nasca_up_sign`": "with `variants`: other ways to "
+    "compare, from the same forward pass",
 }
 
 READING = """\
@@ -68,8 +69,8 @@ OPTIONS = {
     "weights": "token weights of a sentence vector: `position` (default), `uniform` or `last`",
     "control": "controls to score beside the model: `untrained`, `shuffled`, or a list of both",
     "control_seeds": "how often each control is drawn; default 3",
-    "variants": "further ways to compare: `centred`, `csls`, `width_matched`, `hidden_sign`, or a "
-    "list of them",
+    "variants": "further ways to compare: `centred`, `csls`, `width_matched`, `hidden_sign`, "
+    "`top_decile`, `up_sign`, or a list of them",
 }
 
 BENCHMARK_NAMES = {

@@ -6,6 +6,10 @@
   NAV have longer vectors.
 * `hidden_sign`: whether hidden states are positive, as NAS is of neurons; answers that only the
   neurons are made binary.
+* `top_decile`: a neuron is active where it is among the highest tenth of its network at that token;
+  answers that the threshold 0 makes models and languages differently dense.
+* `up_sign`: whether the up projection is positive, instead of the gate; answers that the gate is
+  one of two branches.
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ def variant_alignments(
 
     Args:
         variant: A key of `metric_names.VARIANTS`.
-        pivot: Vectors of the pivot; for `hidden_sign` encoded with `hidden_signs`.
+        pivot: Vectors of the pivot, from an encoder that was given the variant.
         target: Vectors of the target.
 
     Returns:
@@ -40,6 +44,10 @@ def variant_alignments(
     """
     if variant == "hidden_sign":
         return {"hidden": align(pivot.signs, target.signs)}
+    if variant == "top_decile":
+        return {"nas": align(pivot.top, target.top)}
+    if variant == "up_sign":
+        return {"nas": align(pivot.up, target.up)}
     if variant == "width_matched":
         width = pivot.hidden[0].shape[1]
         return {

@@ -191,7 +191,7 @@ def test_variants_stand_beside_the_scores(lm: NeuronXALM) -> None:
     entry, block = results["results"][FRENCH], results["config"]["neuronxa"]["tasks"][FRENCH]
     assert scores(results) == scores(run(lm, FRENCH, limit=n))
     text = CORPORA["mini"].load("eng_Latn", "fra_Latn", n)
-    encode = Encoder(lm.model, lm.tokenizer, hidden_signs=True)
+    encode = Encoder(lm.model, lm.tokenizer, variants=["hidden_sign"])
     pivot, target = encode(text.pivot), encode(text.target)
     assert set(block["variants"]) == set(chosen)
     for variant in chosen:

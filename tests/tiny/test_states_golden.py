@@ -119,7 +119,7 @@ def test_flores(model_type: str, data_dir: Path) -> None:
 
 def test_signs_of_hidden_states() -> None:
     sentences = mini("deu_Latn")[:5]
-    vectors = Encoder(model_of("llama"), TOKENIZER, hidden_signs=True)(sentences)
+    vectors = Encoder(model_of("llama"), TOKENIZER, variants=["hidden_sign"])(sentences)
     without = Encoder(model_of("llama"), TOKENIZER)(sentences)
     assert without.signs == ()
     assert all(map(torch.equal, vectors.hidden, without.hidden))

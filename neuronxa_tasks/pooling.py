@@ -1,0 +1,112 @@
+"""Weighted sums over the tokens of what is made of an activation: its signs, its sizes.
+
+An activation [B, T, F] is large: 80 MB for 16 sentences of 90 tokens and 14,336 neurons in float32.
+Its signs as a whole would go to memory and come back, and so would its sizes. On a CPU the
+activation is therefore walked through once, in blocks that stay in a core's cache, and padding is
+left out. On an accelerator, where every call costs, the block is the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+Make: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""From values [..., F] and a float32 scratch of their shape to what is summed, in float32.
+
+The values stay as they are; the result may be the scratch.
+"""
+
+BLOCK = 1 << 17
+"""Numbers in a block on a CPU: 512 KiB of float32, a quarter of the measured core's cache."""
+
+
+def states(values: Tensor, scratch: Tensor) -> Tensor:
+    """1 where a value is positive, else 0."""
+    return torch.gt(values, 0, out=scratch)
+
+
+def sizes(values: Tensor, scratch: Tensor) -> Tensor:
+    """Absolute values."""
+    return scratch.copy_(values).abs_()
+
+
+def top_decile(values: Tensor, scratch: Tensor) -> Tensor:
+    """1 where a value is above the 0.9-quantile of its token's F values, else 0.
+
+    The quantile is the smallest value that at least nine tenths of the F do not exceed (the
+    inverted distribution function). So at most a tenth is 1; fewer where values tie with it.
+    """
+    exact = scratch.copy_(values)
+    width = values.shape[-1]
+    below = -(-9 * width // 10)  # rank of the quantile, from 1
+    highest = exact.topk(width - below + 1, dim=-1, sorted=False).values
+    return torch.gt(exact, highest.amin(dim=-1, keepdim=True), out=scratch)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a batch and what they count.
+
+    Attributes:
+        weights: [B, T] float32; each row sums to 1, padding has 0.
+        spans: Per sentence its first token with weight and the one after the last.
+    """
+
+    weights: Tensor
+    spans: tuple[tuple[int, int], ...]
+
+    def to(self, device: torch.device) -> Tokens:
+        """Return the same on another device."""
+        return Tokens(self.weights.to(device), self.spans)
+
+
+def tokens_of(weights: Tensor) -> Tokens:
+    """Find the spans of token weights, [B, T] float32 on the CPU."""
+    counts = (weights != 0).int()
+    first, after = counts.argmax(dim=1), weights.shape[1] - counts.flip(1).argmax(dim=1)
+    return Tokens(weights, tuple(zip(first.tolist(), after.tolist(), strict=True)))
+
+
+def pool(values: Tensor, tokens: Tokens, makes: Sequence[Make]) -> list[Tensor]:
+    """For each of `makes`, sum over t of w[b, t] * make(values[b, t]).
+
+    Args:
+        values: [B, T, F] or [B * T, F], any float dtype.
+        tokens: On the same device.
+        makes: What is summed.
+
+    Returns:
+        For each of `makes` [B, F] float32.
+    """
+    weights = tokens.weights
+    values = values.reshape(*weights.shape, values.shape[-1])  # OPT flattens batch and time
+    sums = [weights.new_zeros(len(weights), values.shape[-1]) for _ in makes]
+    if values.device.type == "cpu":
+        step = max(1, BLOCK // values.shape[-1])
+        scratch = torch.empty(min(step, values.shape[1]), values.shape[-1])
+        for row, span in _blocks(tokens, step):
+            block, share = values[row, span], weights[row : row + 1, span]
+            for total, make in zip(sums, makes, strict=True):
+                total[row : row + 1].addmm_(share, make(block, scratch[: len(block)]))
+    else:
+        scratch = torch.empty(values.shape, dtype=torch.float32, device=values.device)
+        for total, make in zip(sums, makes, strict=True):
+            torch.bmm(weights.unsqueeze(1), make(values, scratch), out=total.unsqueeze(1))
+    return sums
+
+
+def mean(values: Tensor, tokens: Tokens) -> Tensor:
+    """Sum over t of w[b, t] * values[b, t]: [B, T, d] -> [B, d] float32."""
+    values = values.reshape(*tokens.weights.shape, values.shape[-1])
+    return torch.bmm(tokens.weights.unsqueeze(1), values.to(torch.float32)).squeeze(1)
+
+
+def _blocks(tokens: Tokens, step: int) -> Iterator[tuple[int, slice]]:
+    for row, (first, after) in enumerate(tokens.spans):
+        for start in range(first, after, step):
+            yield row, slice(start, min(start + step, after))
