@@ -94,7 +94,7 @@ def scatter_data(
     records = {(r["model"], r["x"], r["y"]): r for r in found.analysis.correlations}
     pairs = []
     for pair in found.study.pairs:
-        models = [model for model in pair.models() if pair.languages(model)]
+        models = sorted(filter(pair.languages, pair.models()), key=data["models"].index)
         x_ends, y_ends = domains(pair, models)
         panels = []
         for model in models:

@@ -43,7 +43,8 @@
   function setTheme(theme) {
     if (theme === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
-    $("theme").textContent = `Theme: ${theme}`;
+    $("theme").replaceChildren(make("span", { class: "wide" }, "Theme: "), theme);
+    $("theme").setAttribute("aria-label", `Theme: ${theme}`);
     try { localStorage.setItem("neuronxa-theme", theme); } catch { /* a file without storage */ }
   }
   let theme = "auto";
@@ -107,6 +108,7 @@
     if (!prepared) { element.replaceChildren(); return; }
     const { template, values, label } = prepared;
     const spec = fill({ ...D.charts[template], config: D.config }, { ...LOOK, ...values });
+    if (values.angle) spec.padding = { left: 5, top: 5, right: 50, bottom: 5 }; // slanted names
     spec.config.aria = false; // the element itself says what it shows
     if (template === "profile") spec.config.legend.disable = true; // one for all panels
     element.setAttribute("role", "img");
@@ -115,7 +117,7 @@
     // `ast`: expressions are interpreted, so that the page needs no leave to evaluate code.
     element.vega = await vegaEmbed(element, spec, {
       mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
-      tooltip: { disableDefaultStyle: true },
+      tooltip: { disableDefaultStyle: true }, logLevel: 1,
     });
     element.dataset.drawn = "yes";
   }

@@ -22,15 +22,15 @@ _SECTIONS = (
     ("meaning", "Meaning", "example"),
     ("models", "Models", "ranked"),
     ("languages", "Languages", "rows"),
-    ("heat", "Heat map", "rows"),
+    ("heat", "Map", "rows"),
     ("profiles", "Layers", "profiles"),
     ("scatter", "Benchmarks", "scatter"),
     ("correlations", "Correlations", "has_correlations"),
     ("covariates", "Covariates", "has_partial"),
     ("controls", "Controls", "controls"),
     ("pairs", "Pairs", "pairs"),
-    ("missing", "Not here", "missing"),
-    ("provenance", "Provenance", "files"),
+    ("missing", "Missing", "missing"),
+    ("provenance", "Sources", "files"),
 )
 """Id, name in the navigation, and what must be there for the section."""
 

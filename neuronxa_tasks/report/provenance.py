@@ -78,12 +78,7 @@ def file_rows(results: Results, facts: dict[str, FileFacts]) -> list[dict[str, A
                 "commit": run["model_sha"],
                 "date": _day(run["date"]),
                 "tasks": int(run["tasks"]),
-                "loaded": _listed(
-                    {
-                        name: found.model.get(name)
-                        for name in ("class_name", "dtype", "device", "layers")
-                    }
-                ),
+                "loaded": _loaded(found.model),
                 "versions": _listed(versions),
             }
         )
@@ -120,6 +115,12 @@ def _scalars(found: object) -> dict[str, Any]:
 
 def _source(found: object) -> str:
     return _listed({key: value for key, value in _scalars(found).items() if key != "sha256"})
+
+
+def _loaded(model: dict[str, Any]) -> str:
+    parts = [model.get(name) for name in ("class_name", "dtype", "device")]
+    layers = [f"{model['layers']} layers"] if "layers" in model else []
+    return ", ".join([*(str(part) for part in parts if part), *layers])
 
 
 def _listed(found: dict[str, Any]) -> str:
