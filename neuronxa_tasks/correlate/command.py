@@ -10,9 +10,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neuronxa_tasks.reading import add_reading, add_results, read, reading_words
+from neuronxa_tasks.reading import (
+    add_reading,
+    add_results,
+    harness_paths,
+    read,
+    reading_words,
+)
 
 if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
+    from neuronxa_tasks.charts import Drawing
+    from neuronxa_tasks.correlate.alone import Alone
     from neuronxa_tasks.correlate.analysis import Analysis
     from neuronxa_tasks.correlate.cells import Study
     from neuronxa_tasks.correlate.covariates import Covariates
@@ -22,8 +30,9 @@ if TYPE_CHECKING:  # the command line asks for the options before anything heavy
 DESCRIPTION = """\
 Correlates alignment scores with benchmarks over languages: r with n, intervals and p for each
 model, benchmark and metric, averages over models, differences between metrics, partial
-correlations, predictions. RESULTS are results files of the harness, folders with them, and CSV
-files with model, language, benchmark, value.
+correlations, predictions. Of the scores alone: differences, the score at smaller n, layers with
+the peak, and all pairs of languages. RESULTS are results files of the harness, folders with
+them, and CSV files with model, language, benchmark, value.
 """
 EXAMPLES = """\
 examples:
@@ -100,12 +109,15 @@ def run(options: argparse.Namespace) -> int:
             written then.
     """
     from neuronxa_tasks.charts import load_libraries, render
+    from neuronxa_tasks.correlate.alone import analyse_alone
+    from neuronxa_tasks.correlate.alone_figures import draw_alone
     from neuronxa_tasks.correlate.analysis import analyse
     from neuronxa_tasks.correlate.covariates import gather
     from neuronxa_tasks.correlate.figures import draw
     from neuronxa_tasks.correlate.output import check_out, write_folder
     from neuronxa_tasks.correlate.settings import Settings
     from neuronxa_tasks.correlate.study import build_study, model_names
+    from neuronxa_tasks.results import read_pairs
 
     _check_options(options)
     check_out(options.out)
@@ -117,6 +129,7 @@ def run(options: argparse.Namespace) -> int:
         benchmarks=options.benchmark,
         metrics=options.metric,
         between=options.between,
+        alone=True,
     )
     names = model_names(results)
     covariates = gather(results, names, options.covariates)
@@ -128,7 +141,12 @@ def run(options: argparse.Namespace) -> int:
         mixed_model=options.mixed_model,
     )
     analysis = analyse(study, results, names, covariates, settings)
-    drawings = () if libraries is None else draw(study, analysis, libraries, settings.confidence)
+    paths = harness_paths(options.results)
+    alone = analyse_alone(results, names, read_pairs(paths) if paths else [], settings)
+    drawings: tuple[Drawing, ...] = ()
+    if libraries is not None:
+        drawings = draw(study, analysis, libraries, settings.confidence)
+        drawings += draw_alone(alone, libraries.altair)
     files = {} if libraries is None else render(drawings, libraries, "neuronxa correlate")
     versions = _versions(options.mixed_model) | (libraries.versions() if libraries else {})
     files |= _documents(
@@ -136,6 +154,7 @@ def run(options: argparse.Namespace) -> int:
         results,
         study,
         analysis,
+        alone,
         settings,
         covariates,
         versions,
@@ -152,6 +171,7 @@ def _documents(
     results: Results,
     study: Study,
     analysis: Analysis,
+    alone: Alone,
     settings: Settings,
     covariates: Covariates,
     versions: dict[str, str],
@@ -161,18 +181,19 @@ def _documents(
     """The report, the CSV files and the index."""
     from dataclasses import asdict
 
+    from neuronxa_tasks.correlate.alone_sections import alone_sections
     from neuronxa_tasks.correlate.figures import drawn_pairs
     from neuronxa_tasks.correlate.output import INDEX, MADE_BY, to_csv, to_json
     from neuronxa_tasks.correlate.report import write_report
 
-    tables = analysis.tables()
+    tables = analysis.tables() | alone.tables()
     inputs = [
         *zip(results.runs["source"], results.runs["sha256"], strict=True),
         *covariates.files,
     ]
     unmapped = results.unmapped[["model", "revision", "task", "metric", "value", "why", "source"]]
     lost = unmapped.to_dict("records")
-    notes = [*results.notes, *covariates.notes]
+    notes = [*results.notes, *covariates.notes, *alone.notes]
     if figures:
         notes += [
             f"{pair.y.label} against {pair.x.label} was not drawn; choose with --metric and "
@@ -187,6 +208,7 @@ def _documents(
         study,
         analysis,
         settings,
+        alone=alone_sections(alone),
         command=command,
         inputs=inputs,
         unmapped=sorted(set(results.unmapped["task"])),
@@ -287,6 +309,8 @@ def _command(options: argparse.Namespace) -> str:
 
 
 def _told(out: Path, analysis: Analysis) -> str:
+    if not analysis.correlations:
+        return f"{out / 'report.md'}: scores alone; there is no benchmark to correlate them with"
     with_r = sum(record["r"] == record["r"] for record in analysis.correlations)
     told = f"{with_r} of {len(analysis.correlations)} correlations over languages"
     return f"{out / 'report.md'}: {told}" + ("" if with_r else "; the report says why not")

@@ -36,6 +36,7 @@ def write_report(
     analysis: Analysis,
     settings: Settings,
     *,
+    alone: Sequence[str] = (),
     command: str,
     inputs: Sequence[tuple[str, str]],
     unmapped: Sequence[str],
@@ -49,6 +50,7 @@ def write_report(
         study: what is correlated.
         analysis: the tables.
         settings: how they were made.
+        alone: sections that need no benchmark.
         command: the command line that makes the report again.
         inputs: path and sha256 of each file read.
         unmapped: tasks and languages that are in no table.
@@ -57,9 +59,7 @@ def write_report(
         figures: file name without ending and caption.
     """
     level = f"{settings.confidence:.0%}"
-    parts = [
-        "# Correlations",
-        _summary(study, level),
+    correlated = [
         *_primary(study, analysis, settings),
         *_headline(study, analysis, level),
         *_by_model(study, analysis),
@@ -70,6 +70,12 @@ def write_report(
         *across(analysis),
         *prediction(study, analysis, settings),
         *layer_peaks(analysis),
+    ]
+    parts = [
+        "# Correlations" if study.pairs else "# Alignment scores",
+        _summary(study, level) if study.pairs else _summary_alone(study, level),
+        *(correlated if study.pairs else []),
+        *alone,
         *_figures(figures),
         *_method(analysis, settings),
         *_inputs(command, inputs, unmapped, [*study.notes, *notes], versions),
@@ -96,6 +102,13 @@ def _summary(study: Study, level: str) -> str:
         "\n".join(lines)
         + f"\n\nBrackets are {level} intervals. A dash is a value that cannot be computed; the "
         "reason stands below its table."
+    )
+
+
+def _summary_alone(study: Study, level: str) -> str:
+    return (
+        f"- {len(study.models)} model(s): {', '.join(study.models)}\n- no benchmark: nothing was "
+        f"correlated\n\nBrackets are {level} intervals. A dash is a value that cannot be computed."
     )
 
 

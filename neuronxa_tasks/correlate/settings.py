@@ -81,7 +81,10 @@ def check_primary(study: Study, primary: Primary | None) -> None:
     named = f"{primary.y}:{primary.x}"
     if not found:
         cells = ", ".join(f"{pair.y.label}:{pair.x.label}" for pair in study.pairs)
-        raise NeuronXAError(f"--primary is {named!r}, which is no cell here. There are {cells}.")
+        raise NeuronXAError(
+            f"--primary is {named!r}, which is no cell here. There are {cells or 'none: no score '}"
+            f"{'' if cells else 'has a benchmark to stand against'}."
+        )
     if len(found) > 1:
         cells = ", ".join(f"{pair.y.label}:{pair.x.label}" for pair in found)
         raise NeuronXAError(

@@ -29,6 +29,7 @@ def build_study(
     benchmarks: Sequence[str] = (),
     metrics: Sequence[str] = (),
     between: bool = False,
+    alone: bool = False,
 ) -> Study:
     """Pairs alignment scores with benchmarks, or benchmarks with each other.
 
@@ -41,6 +42,8 @@ def build_study(
         metrics: alignment metrics to use; by default all.
         between: correlate the benchmarks with each other, too. It is always done where all input
             is published tables, which cannot hold alignment scores.
+        alone: give a study without pairs where there are alignment scores and no benchmark at all,
+            instead of refusing.
 
     Raises:
         NeuronXAError: a name that is not in the results, nothing to pair, no language in common,
@@ -57,6 +60,11 @@ def build_study(
     pairs = [Pair(x, y) for y in outcomes for x in alignment]
     if between or (not alignment and published):
         pairs += [Pair(x, y) for x, y in combinations(outcomes, 2)]
+    if not pairs and alone and alignment and not benchmarks:
+        notes.append(
+            "No benchmark of a known language is in the results, so nothing was correlated."
+        )
+        return Study((), tuple(sorted(set(names.values()))), excluded, tuple(notes), bool(metrics))
     if not pairs:
         raise _nothing_to_pair(results, alignment, outcomes)
     usable = [pair for pair in pairs if any(pair.languages(model) for model in pair.models())]

@@ -21,6 +21,7 @@ from neuronxa_tasks.stats.fisher import (
     average_correlation,
     fisher_interval,
 )
+from neuronxa_tasks.stats.groups import WithinBetween, within_between
 from neuronxa_tasks.stats.hits import (
     McNemar,
     PairedDifference,
@@ -73,6 +74,7 @@ __all__ = [
     "Predictions",
     "ScoreInterval",
     "WilliamsTest",
+    "WithinBetween",
     "average_correlation",
     "average_over_models",
     "benjamini_hochberg",
@@ -94,4 +96,5 @@ __all__ = [
     "stack_covariates",
     "survival",
     "williams_test",
+    "within_between",
 ]
