@@ -42,7 +42,9 @@ def lay_out(plan: Path, steps: Sequence[int], **options: Any) -> None:
         (plan / f"step-{step}.json").write_text(json.dumps(content), encoding="utf-8")
 
 
-def learned(step: int, languages: Sequence[str] = tuple(CODES), last: int = 100_000) -> dict:
+def learned(
+    step: int, languages: Sequence[str] = tuple(CODES), last: int = 100_000
+) -> dict[str, Any]:
     """A results file at one training step: alignment and XNLI rise, late languages less."""
     grown = math.log1p(step) / math.log1p(last)
     others = [code for code in languages if code != "eng_Latn"]

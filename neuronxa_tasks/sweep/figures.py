@@ -42,7 +42,8 @@ class _Axis:
 
     def place(self, step: int) -> float:
         if step == 0 and self.scale == "log":
-            return self.least / 10 ** (0.15 * math.log10(self.steps[-1] / self.least) or 0.3)
+            decades = math.log10(max(self.steps[-1], self.least) / self.least)
+            return float(self.least / 10 ** max(0.3, 0.15 * decades))
         return float(step)
 
     def encoding(self, alt: Any) -> Any:
