@@ -51,7 +51,8 @@ def join(baseline: Checkpoint, candidate: Checkpoint, rules: Rules) -> Joined:
             "`ignore`."
         )
     shared = [key for key in old if key in new]
-    nan = tuple(new[key] for key in new if math.isnan(new[key].value))
+    # The baseline knows the language of a task whose only score is NaN.
+    nan = tuple(old.get(key, new[key]) for key in new if math.isnan(new[key].value))
     alive = [key for key in shared if not math.isnan(new[key].value)]
     missing = tuple(old[key] for key in old if key not in new)
     if not shared:
