@@ -63,6 +63,10 @@
     ["accent", "ink", "muted", "c1", "c2", "c3", "c4"].map((key) => [key, `var(--${key})`]));
   Object.assign(LOOK, { grid: "var(--line)", page: "var(--card)", width: "container" });
 
+  // A canvas does not know the page's colours: one grey for both themes, and no lines.
+  const CANVAS = { ...LOOK, ink: "#7b8695", muted: "#7b8695", grid: "#7b869555", page: "transparent" };
+  const MOST_SHAPES = 8000;
+
   function fill(template, values) {
     if (Array.isArray(template)) return template.map((each) => fill(each, values));
     if (template !== null && typeof template === "object") {
@@ -107,7 +111,8 @@
     const prepared = charts.get(element)(element);
     if (!prepared) { element.replaceChildren(); return; }
     const { template, values, label } = prepared;
-    const spec = fill({ ...D.charts[template], config: D.config }, { ...LOOK, ...values });
+    const many = (values.pairs || []).length > MOST_SHAPES;
+    const spec = fill({ ...D.charts[template], config: D.config }, { ...(many ? CANVAS : LOOK), ...values });
     if (values.angle) spec.padding = { left: 5, top: 5, right: 50, bottom: 5 }; // slanted names
     spec.config.aria = false; // the element itself says what it shows
     if (template === "profile") spec.config.legend.disable = true; // one for all panels
@@ -116,7 +121,7 @@
     if (element.vega) element.vega.finalize();
     // `ast`: expressions are interpreted, so that the page needs no leave to evaluate code.
     element.vega = await vegaEmbed(element, spec, {
-      mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
+      mode: "vega-lite", renderer: many ? "canvas" : "svg", actions: false, ast: true, defaultStyle: false,
       tooltip: { disableDefaultStyle: true }, logLevel: 1,
     });
     element.dataset.drawn = "yes";
