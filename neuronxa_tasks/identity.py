@@ -19,7 +19,6 @@ from typing import Any
 import torch
 
 from neuronxa_tasks.fingerprint import unread
-from neuronxa_tasks.processes import is_tensor_parallel
 
 _LIBRARIES = ("lm_eval", "numpy", "tokenizers", "torch", "transformers")
 _LEFT_OUT = ("_name_or_path", "name_or_path", "transformers_version")
@@ -48,8 +47,6 @@ def run_identity(lm: Any, weights: str, encoder: Any) -> str | Unnameable:
         A sha256; or the reason why there is none: a part of the model cannot be seen.
     """
     model = lm.model
-    if is_tensor_parallel(lm):
-        return Unnameable("it is split over processes that must all compute the same")
     if names := unread(model):
         return Unnameable(f"weights are offloaded and were not read, such as {names[0]}")
     if hooked := _foreign_hooks(model):
@@ -150,10 +147,16 @@ def _config(model: Any) -> dict[str, Any]:
 
 
 def _adapters(model: Any) -> dict[str, Any]:
+    """How adapters are used; that their weights are there is seen by the fingerprint."""
     configs = getattr(model, "peft_config", None) or {}
+    use = ("active_adapters", "disable_adapters", "merged_adapters", "scaling")
     return {
         "configs": {name: vars(config) for name, config in configs.items()},
-        "active": str(getattr(model, "active_adapter", None)) if configs else None,
+        "layers": [
+            [name, *(str(getattr(module, each)) for each in use)]
+            for name, module in (model.named_modules() if configs else ())
+            if all(hasattr(module, each) for each in use)
+        ],
     }
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
-import torch
 from torch import distributed
 
 from neuronxa_tasks.errors import NeuronXAError
@@ -141,10 +140,3 @@ def _told(lm: Any, failure: Exception) -> str:
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())[:300].rstrip(".")
-
-
-def is_tensor_parallel(lm: Any) -> bool:
-    """Is the model spread over processes that all do the same?"""
-    return bool((getattr(lm.model, "tp_size", None) or 1) > 1) or any(
-        isinstance(each, torch.distributed.tensor.DTensor) for each in lm.model.parameters()
-    )
