@@ -247,23 +247,27 @@ def _while_loading(error: BaseException) -> bool:
 
 def _advice(error: Exception, arguments: Mapping[str, Any]) -> str:
     """Why, and what to do next."""
-    for key in ("pretrained", "peft", "delta", "tokenizer"):
-        path = Path(str(arguments.get(key) or "\0")[:4000])
+    if not arguments.get("pretrained"):
+        return "it has no pretrained=NAME_OR_FOLDER. Add it to --model_args."
+    key, name = "pretrained", arguments["pretrained"]
+    for other in ("pretrained", "peft", "delta", "tokenizer"):
+        if not arguments.get(other):
+            continue
+        path = Path(str(arguments[other]))
         try:
             there = path.exists()
         except (OSError, ValueError):  # a name that no path can have
-            continue
-        weights = key != "tokenizer" and not arguments.get("gguf_file")
-        problem = _problem_of(path, weights) if there else None
-        if problem:
+            there = False
+        if not there:
+            key, name = other, arguments[other]
+            break
+        weights = other != "tokenizer" and not arguments.get("gguf_file")
+        if problem := _problem_of(path, weights):
             return problem
     chain = list(_chain(error))
     names = {type(each).__name__ for each in chain}
     told = " ".join(_one_line(each) for each in chain)
-    name = arguments.get("pretrained")
-    if not name:
-        return "it has no pretrained=NAME_OR_FOLDER. Add it to --model_args."
-    if "GatedRepoError" in names or "gated repo" in told:
+    if "GatedRepoError" in names or "trying to access a gated repo" in told:
         return (
             f"{name} is gated on the Hub. Accept its terms at https://huggingface.co/{name}, then "
             "log in with `hf auth login` or set HF_TOKEN."
@@ -281,12 +285,12 @@ def _advice(error: Exception, arguments: Mapping[str, Any]) -> str:
     if "HFValidationError" in names or "Repo id must" in told:
         return (
             f"there is no folder {str(name)[:200]!r}, and names on the Hub look like "
-            "owner/model. Correct pretrained=."
+            f"owner/model. Correct {key}=."
         )
     if "couldn't connect" in told or "LocalEntryNotFoundError" in names:
         return (
-            f"there is no folder {name!r}, no copy of that model in the cache, and no connection "
-            "to the Hub. Check the connection (and HF_HUB_OFFLINE), or give a folder."
+            f"there is no folder {name!r}, no copy of that repository in the cache, and no "
+            "connection to the Hub. Check the connection (and HF_HUB_OFFLINE), or give a folder."
         )
     if "backend tokenizer" in told:
         return (
