@@ -65,6 +65,7 @@ def _smaller_n(alt: Any, records: list[Record]) -> Any:
     colour = alt.Color(
         "metric:N",
         title=None,
+        legend=alt.Legend(symbolOpacity=1),
         scale=alt.Scale(domain=list(_SCORE_COLOURS), range=list(_SCORE_COLOURS.values())),
     )
     panels = []
@@ -161,7 +162,12 @@ def _matrix(alt: Any, each: LanguagePairs, score: str) -> Any:
         .mark_rect()
         .encode(
             y=y,
-            color=alt.Color("family:N", title="family", scale=alt.Scale(scheme="tableau20")),
+            color=alt.Color(
+                "family:N",
+                title="family",
+                scale=alt.Scale(scheme="tableau20"),
+                legend=alt.Legend(orient="left"),
+            ),
             tooltip=["a:N", "family:N"],
         )
         .properties(width=10, height=side)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuronxa_tasks.intervals import sentence_intervals
+from neuronxa_tasks.intervals import joint_intervals, ratio_interval, sentence_intervals
 from neuronxa_tasks.stats import score_interval
 
 
@@ -39,3 +39,52 @@ def test_the_same_twice_and_wider_with_more_confidence() -> None:
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.35])
 def test_no_spread_is_no_interval(value: float) -> None:
     assert sentence_intervals({"x": [value] * 50}) == {"x": None}
+
+
+def correlated(languages: int = 8, n: int = 60) -> np.ndarray:
+    """Languages that find the same sentences hard."""
+    rng = np.random.default_rng(11)
+    ease = rng.random(n)
+    return np.array([(rng.random(n) < ease).astype(float) for _ in range(languages)])
+
+
+def test_the_mean_of_languages_against_a_loop() -> None:
+    values = correlated()
+    rng = np.random.default_rng(12)
+    means = []
+    for _ in range(4000):
+        rows = rng.integers(60, size=60)
+        means.append(float(np.mean([language[rows].mean() for language in values])))
+    low, high = joint_intervals({"x": values}, ["text"] * 8)["x"] or (0.0, 0.0)
+    assert low == pytest.approx(np.quantile(means, 0.025), abs=0.008)
+    assert high == pytest.approx(np.quantile(means, 0.975), abs=0.008)
+
+
+def test_languages_with_other_sentences_are_drawn_on_their_own() -> None:
+    values = correlated()
+    together = joint_intervals({"x": values}, ["text"] * 8)["x"] or (0.0, 0.0)
+    apart = joint_intervals({"x": values}, list("abcdefgh"))["x"] or (0.0, 0.0)
+    # Independent languages: the standard error of the mean is that of one over sqrt(8).
+    error = np.sqrt((values.var(axis=1) / 60).sum()) / 8
+    assert apart[1] - apart[0] == pytest.approx(2 * 1.96 * error, rel=0.1)
+    assert together[1] - together[0] > 1.5 * (apart[1] - apart[0])
+
+
+def test_one_language_alone_has_its_own_interval() -> None:
+    values = correlated()[:1]
+    assert joint_intervals({"x": values}, ["t"])["x"] == sentence_intervals({"x": values[0]})["x"]
+    assert joint_intervals({"x": np.ones((3, 9))}, ["t"] * 3)["x"] is None
+
+
+def test_a_ratio_against_a_loop() -> None:
+    rng = np.random.default_rng(13)
+    sizes = rng.integers(20, 200, 80).astype(float)
+    bits = sizes * rng.normal(1.5, 0.2, 80)
+    ratios = []
+    for _ in range(4000):
+        rows = rng.integers(80, size=80)
+        ratios.append(bits[rows].sum() / sizes[rows].sum())
+    low, high = ratio_interval(bits, sizes) or (0.0, 0.0)
+    assert low == pytest.approx(np.quantile(ratios, 0.025), abs=0.004)
+    assert high == pytest.approx(np.quantile(ratios, 0.975), abs=0.004)
+    assert ratio_interval([2.0, 4.0], [1.0, 2.0]) is None

@@ -1,0 +1,126 @@
+"""Means over languages, and the table after a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from neuronxa_tasks.intervals import joint_intervals
+from neuronxa_tasks.means import mean_blocks
+from neuronxa_tasks.schema import NeuronXABlock, RivalsBlock, SentenceRivals
+from neuronxa_tasks.summary import collected, recorded, summary
+from neuronxa_tasks.texts import Pairs
+
+SETTINGS = {
+    "corpus": "mini",
+    "pivot": "eng_Latn",
+    "tap": "gate",
+    "weights": "position",
+    "routed_nav": False,
+}
+
+
+def rivals(*either: int) -> RivalsBlock:
+    return RivalsBlock(row=list(either), column=list(either), either=list(either))
+
+
+def sample(nas: tuple[int, int], surface: float) -> SentenceRivals:
+    return SentenceRivals(rivals(*nas), rivals(0, 0), rivals(0, 1, 1), {"surface": surface})
+
+
+def task(code: str, pivot: str = "one two three", **settings: object) -> Pairs:
+    lines = {i: (word, f"{word} in {code}") for i, word in enumerate(pivot.split())}
+    return Pairs(SETTINGS | {"target": code} | settings, {}, lines)
+
+
+SAMPLES = {
+    "deu": {0: sample((0, 0), 1.0), 1: sample((0, 2), 0.0), 2: sample((1, 1), 0.0)},
+    "fra": {0: sample((0, 0), 1.0), 1: sample((3, 0), 1.0), 2: sample((0, 1), 0.0)},
+}
+
+
+def test_means_by_hand() -> None:
+    tasks = {"deu": task("deu"), "fra": task("fra"), "eng": task("eng_Latn")}
+    (block,) = mean_blocks(tasks, SAMPLES | {"eng": dict.fromkeys(range(3))})
+    assert block["corpus"] == "mini"
+    assert block["n"] == 3
+    assert block["tasks"] == ["deu", "fra"]
+    # Shares of layers: 1, 1/2, 0 and 1, 1/2, 1/2.
+    assert block["values"]["nasca"] == pytest.approx(3.5 / 6)
+    assert block["values"]["navca"] == 1.0
+    assert block["values"]["mexa"] == pytest.approx(1 / 3)
+    assert block["values"]["surface"] == 0.5
+    columns = {"nasca": [[1, 0.5, 0], [1, 0.5, 0.5]]}
+    assert block["intervals"]["nasca"] == joint_intervals(columns, ["t", "t"])["nasca"]
+    assert block["intervals"]["navca"] is None
+
+
+def test_what_does_not_belong_together_has_no_mean() -> None:
+    for other in (task("fra", tap="inner"), task("fra", pivot="one two"), task("fra", corpus="x")):
+        samples = {name: dict(list(SAMPLES[name].items())[:2]) for name in SAMPLES}
+        if len(other.lines) == 3:
+            samples = SAMPLES
+        assert mean_blocks({"deu": task("deu"), "fra": other}, samples) == []
+
+
+def run_block() -> NeuronXABlock:
+    hits = {"mutual": [40, 30], "forward": [50, 50], "backward": [50, 50]}
+    none = {"mutual": [0, 0], "forward": [0, 0], "backward": [0, 0]}
+    facts = {
+        "n": 100,
+        "corpus": "flores",
+        "pivot": "eng_Latn",
+        "tap": "gate",
+        "weights": "position",
+        "routed_nav": False,
+        "surface": {"mutual": 75, "forward": 80, "backward": 80},
+        "nas": hits,
+        "nav": hits,
+        "hidden": none,
+        "intervals": {"nasca": (0.26, 0.44), "navca": (0.25, 0.45), "mexa": None},
+        "controls": {"untrained": [{"seed": 0, "nas": none, "nav": hits, "hidden": none}]},
+    }
+    return {
+        "schema": 1,
+        "model": {},
+        "versions": {},
+        "tasks": {f"t_{code}": {**facts, "target": code} for code in ("fra_Latn", "deu_Latn")},
+        "means": [
+            {
+                "corpus": "flores",
+                "n": 100,
+                "tasks": ["t_deu_Latn", "t_fra_Latn"],
+                "values": {
+                    "surface": 0.75, "nasca": 0.35, "navca": 0.35, "mexa": 0.0,
+                    "nasca_floor": 0.0, "navca_floor": 0.35, "mexa_floor": 0.0,
+                },
+                "intervals": {"nasca": (0.27, 0.43), "navca": (0.27, 0.43), "mexa": None},
+            }
+        ],
+    }  # type: ignore[typeddict-item, return-value]  # fmt: skip
+
+
+def test_the_table_has_all_that_a_score_is_compared_with() -> None:
+    lines = summary(run_block()).splitlines()
+    assert lines[0] == ("NeuronXA, flores against eng_Latn, n = 100 sentence pairs, chance 0.0050")
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:7]]
+    assert cells[0] == ["language", "surface", "nasca", "floor", "navca", "floor", "mexa", "floor"]
+    assert [row[0] for row in cells[2:]] == ["deu_Latn", "fra_Latn", "mean of 2"]
+    assert cells[2][1:] == [
+        "0.750", "0.350 [0.260, 0.440]", "0.000", "0.350 [0.250, 0.450]", "0.350",
+        "0.000 (no spread)", "0.000",
+    ]  # fmt: skip
+    assert cells[4][2] == "0.350 [0.270, 0.430]"
+    assert "strict nearest neighbours" in summary(run_block())
+
+
+def test_without_scores_there_is_no_table() -> None:
+    assert summary({"schema": 1, "model": {}, "versions": {}, "tasks": {}}) == ""  # type: ignore[typeddict-item]
+
+
+def test_blocks_are_collected_only_while_somebody_asks() -> None:
+    block = run_block()
+    recorded(block)
+    with collected() as blocks:
+        recorded(block)
+    recorded(block)
+    assert blocks == [block]
