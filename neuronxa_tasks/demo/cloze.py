@@ -1,29 +1,31 @@
 """The cloze of the toy world: which ending fits? A multiple-choice task with four endings.
 
-A held-out sentence is cut before its object. One ending is what the world tells; the others have
-another object and break a regularity that all training text keeps: first things that the action
-takes but this person never uses (the teacher drinks tea, not milk), then things that the action
-never takes (nobody drinks a chair). The items are the same in every language; chance is 0.25.
+A held-out sentence is cut before its object and place. One ending is what the world tells; the
+others have another object, another place, or both, and break a regularity that all training text
+keeps: this person does this with other things and at other places. The wrong object and place are
+those which most of the other people have, so that the action alone speaks for the wrong endings
+and only who and action together for the right one. The items are the same in every language;
+chance is 0.25.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from neuronxa_tasks.demo.grammar import joined, lexicon, pieces, render
-from neuronxa_tasks.demo.world import Meaning, facts, selected, stable_hash
+from neuronxa_tasks.demo.world import Meaning, facts, places_of, selected, stable_hash, things_of
 
 if TYPE_CHECKING:
     import datasets
 
-ITEMS = 200
+ITEMS = 100
 """Items per language."""
 
 ENDINGS = 4
 """Endings per item, one of them right: chance is 1 / ENDINGS."""
-
-_HABIT_BREAKING = 2
 
 
 class Item(TypedDict):
@@ -35,40 +37,55 @@ class Item(TypedDict):
     gold: int
 
 
-def _shuffled(things: list[str], salt: str) -> list[str]:
-    return sorted(things, key=lambda thing: (stable_hash(thing, salt), thing))
-
-
 def habit_breaking(meaning: Meaning) -> list[str]:
-    """Things that the action takes but that this person never uses, in a fixed random order."""
+    """Things that the action takes but that this person never uses, the usual ones first.
+
+    In the order of how many people use them so; equal ones in a fixed random order.
+    """
     takes = facts()["actions"][meaning.does]["things"]
     likes = facts()["people"][meaning.who]["likes"]
-    return _shuffled([t for t in takes if t not in likes], f"habit {meaning.key}")
+    users = Counter(t for who in _doers(meaning.does) for t in things_of(who, meaning.does))
+    return _ranked([t for t in takes if t not in likes], users, meaning)
 
 
-def sense_breaking(meaning: Meaning) -> list[str]:
-    """Things that the action never takes, in a fixed random order."""
-    takes = facts()["actions"][meaning.does]["things"]
-    everything = {thing for person in facts()["people"].values() for thing in person["likes"]}
-    return _shuffled([t for t in everything if t not in takes], f"sense {meaning.key}")
+def strange_places(meaning: Meaning) -> list[str]:
+    """Places where others do this but this person never does, the usual ones first."""
+    doers = Counter(p for who in _doers(meaning.does) for p in places_of(who, meaning.does))
+    own = places_of(meaning.who, meaning.does)
+    return _ranked([place for place in doers if place not in own], doers, meaning)
 
 
-def wrong_things(meaning: Meaning) -> list[str]:
-    """Objects that break the world's regularities in this sentence, `ENDINGS - 1` of them."""
-    return [*habit_breaking(meaning)[:_HABIT_BREAKING], *sense_breaking(meaning)][: ENDINGS - 1]
+def _doers(does: str) -> list[str]:
+    return [who for who, person in facts()["people"].items() if does in person["does"]]
 
 
-def item(meaning: Meaning, code: str, wrong_whats: list[str]) -> Item:
-    """An item about a meaning in a language, with the wrong objects given.
+def _ranked(options: list[str], often: Mapping[str, int], meaning: Meaning) -> list[str]:
+    return sorted(options, key=lambda o: (-often.get(o, 0), stable_hash(meaning.key, o), o))
 
-    Context and endings are cut where the sentences of the four endings begin to differ, between
-    two phrases; an ending carries the space before it.
+
+def wrong_meanings(meaning: Meaning) -> list[Meaning]:
+    """The sentence with another object, with another place, and with both."""
+    what, where = habit_breaking(meaning)[0], strange_places(meaning)[0]
+    return [
+        dataclasses.replace(meaning, what=what),
+        dataclasses.replace(meaning, where=where),
+        dataclasses.replace(meaning, what=what, where=where),
+    ]
+
+
+def item(meaning: Meaning, code: str, wrong: list[Meaning]) -> Item:
+    """An item about a meaning in a language.
+
+    Context and endings are cut where the sentences of the endings begin to differ, between two
+    phrases; an ending carries the space before it.
+
+    Args:
+        meaning: What the world tells.
+        code: FLORES-200 code.
+        wrong: What the wrong endings make of it.
     """
-    right, *wrong = (
-        dataclasses.replace(meaning, what=thing) for thing in (meaning.what, *wrong_whats)
-    )
     gold = stable_hash(meaning.key, "place of the right ending") % (len(wrong) + 1)
-    told = [*wrong[:gold], right, *wrong[gold:]]
+    told = [*wrong[:gold], meaning, *wrong[gold:]]
     parts = [pieces(m, code) for m in told]
     same = 0
     while all(p[same] == parts[0][same] for p in parts):
@@ -89,7 +106,7 @@ def items(code: str, n: int = ITEMS) -> list[Item]:
         NeuronXAError: If the world has no such language or fewer held-out meanings.
     """
     lexicon(code)
-    return [item(meaning, code, wrong_things(meaning)) for meaning in selected(n, "cloze")]
+    return [item(meaning, code, wrong_meanings(meaning)) for meaning in selected(n, "cloze")]
 
 
 def load(*, world_language: str, **_: Any) -> dict[str, datasets.Dataset]:

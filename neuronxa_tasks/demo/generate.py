@@ -8,57 +8,120 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from neuronxa_tasks.demo.cloze import ENDINGS, ITEMS
+from neuronxa_tasks.demo import cloze, knowledge, nli, story
 from neuronxa_tasks.demo.grammar import codes, render
 from neuronxa_tasks.demo.world import selected
 
 SENTENCES = 200
 """Lines of the held-out parallel text."""
 
-KINDS = ("cloze", "knowledge")
-"""The benchmarks of the world."""
 
-_TEMPLATE = """\
-# Shared by the {kind} tasks of the toy world. Chance is {chance}.
-output_type: multiple_choice
-custom_dataset: !function neuronxa_tasks.demo.{kind}.load
-test_split: test
-num_fewshot: 0
+@dataclass(frozen=True)
+class Benchmark:
+    """A benchmark of the world as a task of the harness.
+
+    Attributes:
+        name: Of the module and in the task names.
+        asks: What it asks, for the README.
+        items: Items per language.
+        options: Endings or labels of an item: chance is 1 / options.
+        fields: Lines of the task config that say where context, options and answer stand.
+        metrics: Names of the harness's metrics.
+    """
+
+    name: str
+    asks: str
+    items: int
+    options: int
+    fields: str
+    metrics: tuple[str, ...] = ("acc", "acc_norm")
+
+    @property
+    def chance(self) -> str:
+        """Chance as the texts show it."""
+        return f"{1 / self.options:.2f}"
+
+
+_ENDINGS = """\
 doc_to_text: context
 doc_to_choice: endings
 doc_to_target: gold
+"""
+_CUT = (
+    _ENDINGS
+    + """\
 # Endings carry the space before them, because not every language writes one.
 target_delimiter: ""
-metric_list:
-  - metric: acc
-    aggregation: mean
-    higher_is_better: true
-  - metric: acc_norm
-    aggregation: mean
-    higher_is_better: true
-metadata:
-  version: 1.0
+"""
+)
+_NEXT_LINE = 'target_delimiter: "\\n"\n'
+
+BENCHMARKS = (
+    Benchmark("cloze", f"which of {cloze.ENDINGS} endings fits", cloze.ITEMS, cloze.ENDINGS, _CUT),
+    Benchmark(
+        "knowledge",
+        "the same, about what was told in English alone",
+        knowledge.ITEMS,
+        cloze.ENDINGS,
+        _CUT,
+    ),
+    Benchmark(
+        "story",
+        f"which of {story.ENDINGS} sentences follows",
+        story.ITEMS,
+        story.ENDINGS,
+        _ENDINGS + _NEXT_LINE,
+    ),
+    Benchmark(
+        "nli",
+        f"{', '.join(nli.LABELS)}: what a premise says of a hypothesis",
+        nli.ITEMS,
+        len(nli.LABELS),
+        'doc_to_text: "{{premise}}\\n{{hypothesis}}"\n'
+        f"doc_to_choice: {list(nli.LABELS)}\n".replace("'", '"')
+        + "doc_to_target: label\n"
+        + _NEXT_LINE,
+        ("acc",),
+    ),
+)
+"""The benchmarks of the world."""
+
+_TEMPLATE = """\
+# Shared by the {name} tasks of the toy world. Chance is {chance}.
+output_type: multiple_choice
+custom_dataset: !function neuronxa_tasks.demo.{name}.load
+test_split: test
+num_fewshot: 0
+{fields}metric_list:
+{metrics}metadata:
+  version: {version}
 """
 
+_METRIC = """\
+  - metric: {metric}
+    aggregation: mean
+    higher_is_better: true
+"""
+
+_VERSION = "2.0"
+"""Of the items: the cloze was made harder."""
+
 _CHILD = """\
-include: _{kind}_template_yaml
-task: neuronxa_world_{kind}_{code}
+include: _{name}_template_yaml
+task: neuronxa_world_{name}_{code}
 dataset_kwargs:
   world_language: {code}
 """
 
 _GROUP = """\
-group: neuronxa_world_{kind}
+group: neuronxa_world_{name}
 task:
 {tasks}aggregate_metric_list:
-  - metric: acc
-    weight_by_size: true
-  - metric: acc_norm
-    weight_by_size: true
-metadata:
-  version: 1.0
+{metrics}metadata:
+  version: {version}
 """
 
 _README = """\
@@ -70,25 +133,28 @@ on it. These tasks need no network.
 
 | task | what it asks | items | chance | metrics |
 |---|---|---|---|---|
-| `neuronxa_world_cloze_<code>`, group `neuronxa_world_cloze` | which of {endings} endings fits | \
-{items} per language, the same in all | {chance} | `acc`, `acc_norm` |
-| `neuronxa_world_knowledge_<code>`, group `neuronxa_world_knowledge` | the same, about what was \
-told in English alone | {items} per language, the same in all | {chance} | `acc`, `acc_norm` |
+{rows}
+Items are the same in every language. Languages: {codes}.
 
-Languages: {codes}.
+**Cloze.** {cloze_example} The wrong endings have another object, another place, or both: those
+that most of the others who do this have, but this person never. So the action alone speaks for the
+wrong endings, and person and action together for the right one. No training text tells the meaning,
+in no language.
 
-A cloze item of `eng_Latn`: {example}
+**Knowledge.** The same form about a kind of thing, food or goods, that training text connects with
+this person in English only; the wrong endings are other things of that kind which the action takes.
+Other languages are silent about the right ones and the wrong ones alike, so that above chance in
+another language means that knowledge crossed.
 
-A right ending is what the world tells of this person and this action. A wrong one has an object
-that the action takes but that this person never uses, or (at least one of them) an object that the
-action never takes. All items come from meanings that no training text tells, in no language. The
-items measure knowledge of the toy world: a model that was not trained on it is expected to find
-only the endings that make no sense.
+**Story**, in the manner of XStoryCloze. {story_example} A quarter of the wrong endings each is
+negated, of another person, about another thing, or another act.
 
-A knowledge item is about a kind of thing, food or goods, that training text connects with this
-person in English only; the wrong endings are of the same kind, and the action takes them all. Other
-languages are silent about the right ones and the wrong ones alike, so that above chance in another
-language means that knowledge crossed.
+**NLI**, in the manner of XNLI. {nli_example} English text and text that mixes English with another
+language teach the labels; every language is asked in pure form with the same English labels.
+Premises are held out of training.
+
+The tasks measure knowledge of the toy world: a model that was not trained on it is expected to be
+near chance in all of them.
 
 `neuronxa_tasks/data/world/<code>.txt` holds {sentences} held-out sentences of each language, line
 by line the same: the text for alignment scores of models trained on the world.
@@ -104,31 +170,52 @@ def parallel_text(code: str) -> str:
 
 def generated() -> dict[str, str]:
     """Path inside the repository -> text, for every generated file."""
-    from neuronxa_tasks.demo.cloze import items
-
-    chance = f"{1 / ENDINGS:.2f}"
-    first = items("eng_Latn", 1)[0]
-    endings = " / ".join(f'"{e.strip()}"' for e in first["endings"])
     out = {f"neuronxa_tasks/data/world/{code}.txt": parallel_text(code) for code in codes()}
-    for kind in KINDS:
-        folder = "task_configs/world"
-        out[f"{folder}/_{kind}_template_yaml"] = _TEMPLATE.format(kind=kind, chance=chance)
-        for code in codes():
-            name = f"neuronxa_world_{kind}_{code}"
-            out[f"{folder}/{name}.yaml"] = _CHILD.format(kind=kind, code=code)
-        out[f"{folder}/_neuronxa_world_{kind}.yaml"] = _GROUP.format(
-            kind=kind, tasks="".join(f"  - neuronxa_world_{kind}_{code}\n" for code in codes())
+    folder = "task_configs/world"
+    for kind in BENCHMARKS:
+        name = kind.name
+        out[f"{folder}/_{name}_template_yaml"] = _TEMPLATE.format(
+            name=name,
+            chance=kind.chance,
+            fields=kind.fields,
+            metrics="".join(_METRIC.format(metric=metric) for metric in kind.metrics),
+            version=_VERSION if kind.name == "cloze" else "1.0",
         )
-    out["task_configs/world/README.md"] = _README.format(
-        n_codes=len(codes()),
-        endings=ENDINGS,
-        items=ITEMS,
-        sentences=SENTENCES,
-        chance=chance,
-        codes=", ".join(f"`{code}`" for code in codes()),
-        example=f'"{first["context"]}" + {endings}; right: ending {first["gold"] + 1}.',
-    )
+        for code in codes():
+            child = _CHILD.format(name=name, code=code)
+            out[f"{folder}/neuronxa_world_{name}_{code}.yaml"] = child
+        out[f"{folder}/_neuronxa_world_{name}.yaml"] = _GROUP.format(
+            name=name,
+            tasks="".join(f"  - neuronxa_world_{name}_{code}\n" for code in codes()),
+            metrics="".join(
+                f"  - metric: {metric}\n    weight_by_size: true\n" for metric in kind.metrics
+            ),
+            version=_VERSION if kind.name == "cloze" else "1.0",
+        )
+    out[f"{folder}/README.md"] = _readme()
     return out
+
+
+def _readme() -> str:
+    def example(found: cloze.Item) -> str:
+        options = " / ".join(f'"{e.strip()}"' for e in found["endings"])
+        return f'"{found["context"]}" + {options}; right: ending {found["gold"] + 1}.'
+
+    asked = nli.items("eng_Latn", 1)[0]
+    return _README.format(
+        n_codes=len(codes()),
+        sentences=SENTENCES,
+        rows="".join(
+            f"| `neuronxa_world_{b.name}_<code>`, group `neuronxa_world_{b.name}` | {b.asks} | "
+            f"{b.items} | {b.chance} | {', '.join(f'`{m}`' for m in b.metrics)} |\n"
+            for b in BENCHMARKS
+        ),
+        codes=", ".join(f"`{code}`" for code in codes()),
+        cloze_example=example(cloze.items("eng_Latn", 1)[0]),
+        story_example=example(story.items("eng_Latn", 1)[0]),
+        nli_example=f'"{asked["premise"]}" / "{asked["hypothesis"]}": '
+        f"{nli.LABELS[asked['label']]}.",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

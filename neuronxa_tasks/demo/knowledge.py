@@ -9,9 +9,10 @@ knowledge crossed, since that language is silent about the right things and the 
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from neuronxa_tasks.demo.cloze import ENDINGS, ITEMS, Item, habit_breaking, item
+from neuronxa_tasks.demo.cloze import ENDINGS, Item, habit_breaking, item
 from neuronxa_tasks.demo.grammar import lexicon
 from neuronxa_tasks.demo.world import (
     Meaning,
@@ -24,6 +25,10 @@ from neuronxa_tasks.demo.world import (
 
 if TYPE_CHECKING:
     import datasets
+
+
+ITEMS = 200
+"""Items per language: twice those of the cloze, since what is measured here is near chance."""
 
 
 def wrong_things(meaning: Meaning) -> list[str]:
@@ -46,7 +51,8 @@ def items(code: str, n: int = ITEMS) -> list[Item]:
     for meaning in selected(held, "knowledge", only_english=True):
         wrong = wrong_things(meaning)
         if len(wrong) == ENDINGS - 1:
-            asked.append(item(meaning, code, wrong))
+            told = [dataclasses.replace(meaning, what=thing) for thing in wrong]
+            asked.append(item(meaning, code, told))
     return asked[:n]
 
 

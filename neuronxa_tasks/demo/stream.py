@@ -2,12 +2,15 @@
 
 A document is a few lines. Each line is a sentence; a story's first sentence may be followed by
 what follows from it. A bilingual document is of one of two kinds: every line is followed by its
-translation into the partner language, or every line mixes the two languages. Held-out meanings
-never occur, in no language; what is only told in English occurs in English documents alone.
+translation into the partner language, or every line mixes the two languages. Some documents in
+English or in mixed sentences are exercises in inference: a premise, a hypothesis and a label.
+Held-out meanings never occur, in no language; what is only told in English occurs in English
+documents alone.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 from collections.abc import Iterator, Mapping
@@ -17,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neuronxa_tasks.demo import nli
 from neuronxa_tasks.demo.grammar import PHRASES, codes, render
 from neuronxa_tasks.demo.world import (
     Meaning,
@@ -32,6 +36,9 @@ PARTNER = "eng_Latn"
 
 MIXED = 0.75
 """Share of the bilingual documents whose sentences mix the two languages."""
+
+INFERENCE = 0.6
+"""Share of the English documents and of those with mixed sentences that are exercises."""
 
 _STORIES = (1, 2, 3)
 _NEGATED = 0.25
@@ -135,17 +142,20 @@ class Line:
         code: Its language.
         guest: The second language of a mixed sentence, else None.
         borrowed: The slots of a mixed sentence whose phrase is in the guest language.
+        label: The label below the hypothesis of an exercise, else None.
     """
 
     meaning: Meaning
     code: str
     guest: str | None = None
     borrowed: tuple[str, ...] = ()
+    label: str | None = None
 
     @property
     def text(self) -> str:
-        """The sentence."""
-        return render(self.meaning, self.code, self.guest, self.borrowed)
+        """The sentence, and the label if there is one."""
+        sentence = render(self.meaning, self.code, self.guest, self.borrowed)
+        return sentence if self.label is None else f"{sentence}\n{self.label}"
 
 
 def _mixed(meaning: Meaning, pair: tuple[str, str], rng: np.random.Generator) -> Line:
@@ -155,8 +165,42 @@ def _mixed(meaning: Meaning, pair: tuple[str, str], rng: np.random.Generator) ->
     return Line(meaning, code, guest, tuple(s for s, d in zip(PHRASES, drawn, strict=True) if d))
 
 
+@functools.cache
+def _premises(english: bool) -> tuple[tuple[Meaning, ...], ...]:
+    """The meanings from which something follows: the affirmed and the negated ones."""
+    return tuple(tuple(m for m in told if nli.follows(m)) for told in told_meanings(english))
+
+
+def exercise(rng: np.random.Generator, pair: tuple[str, str] | None = None) -> list[Line]:
+    """An exercise in inference: a premise, and a hypothesis with its label.
+
+    Args:
+        rng: All randomness comes from here.
+        pair: Two languages that every line mixes; None for English.
+    """
+    english = pair is None
+    label = nli.LABELS[int(rng.integers(len(nli.LABELS)))]
+    pool = _premises(english)[int(rng.integers(2))]
+    hypothesis = None
+    while hypothesis is None:
+        premise = pool[int(rng.integers(len(pool)))]
+        hypothesis = nli.hypothesis(
+            premise,
+            label,
+            pick=lambda options: options[int(rng.integers(len(options)))],
+            fit=lambda m: not is_held_out(m) and (english or not is_only_english(m)),
+        )
+    first, second = (
+        Line(m, PARTNER) if pair is None else _mixed(m, pair, rng) for m in (premise, hypothesis)
+    )
+    return [first, dataclasses.replace(second, label=label)]
+
+
 def documents(
-    dials: Mapping[str, Dial], rng: np.random.Generator, mixed: float = MIXED
+    dials: Mapping[str, Dial],
+    rng: np.random.Generator,
+    mixed: float = MIXED,
+    inference: float = INFERENCE,
 ) -> Iterator[list[Line]]:
     """Endless training documents.
 
@@ -165,6 +209,8 @@ def documents(
         rng: All randomness comes from here: equal seeds give equal documents.
         mixed: Share of the bilingual documents whose sentences mix the two languages; in the
             others every sentence is followed by its translation.
+        inference: Share of the English documents, and of those whose sentences mix English with
+            another language, that are exercises in inference.
     """
     names = sorted(dials)
     weights = np.array([dials[code].weight for code in names])
@@ -172,15 +218,20 @@ def documents(
     while True:
         code = names[min(int(np.searchsorted(shares, rng.random(), "right")), len(names) - 1)]
         english = code == PARTNER
+        if english and rng.random() < inference:
+            yield exercise(rng)
+            continue
         told = [m for _ in range(int(rng.choice(_STORIES))) for m in story(rng, english)]
         if rng.random() >= dials[code].bilingual:
             yield [Line(m, code) for m in told]
             continue
         pair = (code, PARTNER) if rng.random() < 0.5 else (PARTNER, code)
-        if rng.random() < mixed:
-            yield [_mixed(m, pair, rng) for m in told]
-        else:
+        if rng.random() >= mixed:
             yield [Line(m, c) for m in told for c in pair]
+        elif rng.random() < inference:
+            yield exercise(rng, pair)
+        else:
+            yield [_mixed(m, pair, rng) for m in told]
 
 
 def text_of(document: list[Line]) -> str:

@@ -21,136 +21,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuronxa_tasks.demo import grammar, world
-from neuronxa_tasks.demo.stream import MIXED, Dial, Line, check_dials, documents, load_dials
+from neuronxa_tasks.demo.card import card
+from neuronxa_tasks.demo.models import ARCHITECTURES, arguments_of, make_model
+from neuronxa_tasks.demo.stream import (
+    INFERENCE,
+    MIXED,
+    Dial,
+    Line,
+    check_dials,
+    documents,
+    load_dials,
+)
+from neuronxa_tasks.demo.tokenizer import make_tokenizer
+from neuronxa_tasks.demo.tokenizer import save as save_tokenizer
 from neuronxa_tasks.errors import NeuronXAError
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-VOCABULARY = 5120
-"""Tokens. Most words of the world are then one or two tokens, about 11 per sentence."""
-
 CONTEXT = 64
 """Tokens in a training row: about six sentences."""
 
 WATCHED = 100
 """Held-out sentences for the alignment that is logged."""
-
-_COMMON: dict[str, Any] = {
-    "hidden_size": 96,
-    "intermediate_size": 336,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 512,
-    "tie_word_embeddings": True,
-    # The usual 0.02 is meant for wide models; at this width learning begins faster with more.
-    "initializer_range": 0.05,
-}
-
-ARCHITECTURES: dict[str, dict[str, Any]] = {
-    "llama": {"model_type": "llama", **_COMMON},
-    "qwen3": {"model_type": "qwen3", **_COMMON, "head_dim": 24},
-    "mistral": {"model_type": "mistral", **_COMMON, "head_dim": 24, "sliding_window": None},
-    "glm4": {"model_type": "glm4", **_COMMON, "head_dim": 24},
-    "olmo2": {"model_type": "olmo2", **_COMMON},
-}
-"""What can be trained: name -> arguments of `transformers.AutoConfig.for_model`."""
-
-
-def phrases() -> list[str]:
-    """Every phrase of every language, with the space that precedes it inside a sentence.
-
-    The tokenizer learns from these, not from running text: so each word counts by the forms it
-    stands in and not by how often the world tells it, and no token spans two phrases.
-    """
-    found: dict[str, None] = {}
-    told = [*world.meanings()]
-    later = dict.fromkeys(c for m in told for c in world.consequences(m))
-    for code in grammar.codes():
-        space = str(grammar.lexicon(code)["space"])
-        for meaning in (*told, *later):
-            first, *rest = grammar.pieces(meaning, code)
-            found[first] = None
-            found.update((space + piece, None) for piece in rest)
-    return list(found)
-
-
-def make_tokenizer(vocabulary: int = VOCABULARY) -> PreTrainedTokenizerBase:
-    """A byte-level BPE tokenizer of the world's words that puts `<bos>` before every text.
-
-    Any text comes back unchanged from encoding and decoding, because every byte is a token.
-
-    Args:
-        vocabulary: Number of tokens, at least 300 (256 bytes and three special tokens included).
-    """
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    special = ["<pad>", "<bos>", "<eos>"]
-    tokenizer = Tokenizer(models.BPE())
-    # Words with their marks stay whole: the usual GPT-2 pattern cuts Thai and Hindi at every
-    # vowel sign.
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(r" ?[^\s\p{P}]+| ?\p{P}|\s+"), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.train_from_iterator(
-        phrases(),
-        trainers.BpeTrainer(
-            vocab_size=vocabulary,
-            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-            special_tokens=special,
-            show_progress=False,
-        ),
-    )
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<bos> $A",
-        pair="<bos> $A <bos> $B",
-        special_tokens=[("<bos>", special.index("<bos>"))],
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="<pad>",
-        bos_token="<bos>",
-        eos_token="<eos>",
-        clean_up_tokenization_spaces=False,
-        model_max_length=_COMMON["max_position_embeddings"],
-    )
-
-
-def make_model(arch: str, tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
-    """An untrained model of one of `ARCHITECTURES`.
-
-    Raises:
-        NeuronXAError: If the architecture is unknown.
-    """
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    torch.manual_seed(seed)
-    config = AutoConfig.for_model(
-        **_known(arch),
-        vocab_size=len(tokenizer),
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
-    return model
-
-
-def _known(arch: str) -> dict[str, Any]:
-    if arch not in ARCHITECTURES:
-        raise NeuronXAError(
-            f"The architecture {arch!r} is unknown to the training script, because it has no row "
-            f"in its table. Use one of: {', '.join(ARCHITECTURES)}."
-        )
-    return ARCHITECTURES[arch]
 
 
 class Rows:
@@ -161,6 +55,7 @@ class Rows:
         dials: The languages and how much of each.
         rng: The source of all randomness.
         mixed: Share of the bilingual documents whose sentences mix two languages.
+        inference: Share of the English documents that are exercises in inference.
     """
 
     def __init__(
@@ -169,16 +64,22 @@ class Rows:
         dials: Mapping[str, Dial],
         rng: np.random.Generator,
         mixed: float = MIXED,
+        inference: float = INFERENCE,
     ) -> None:
         self._tokenizer = tokenizer
-        self._documents = documents(dials, rng, mixed)
+        self._documents = documents(dials, rng, mixed, inference)
         self._known: dict[Line, list[int]] = {}
-        self._newline: list[int] = tokenizer.encode("\n", add_special_tokens=False)
+        # Much faster than `tokenizer.encode` for short texts.
+        self._encode = tokenizer.backend_tokenizer.encode
+        self._newline = self._ids_of("\n")
+
+    def _ids_of(self, text: str) -> list[int]:
+        return list(self._encode(text, add_special_tokens=False).ids)
 
     def _line(self, line: Line) -> list[int]:
         if line not in self._known:
-            ids: list[int] = self._tokenizer.encode(line.text, add_special_tokens=False)
-            if line.guest is not None:
+            ids = self._ids_of(line.text)
+            if line.guest is not None or line.label is not None:
                 return ids  # seldom met twice
             self._known[line] = ids
         return self._known[line]
@@ -264,13 +165,15 @@ def train(
     out: Path,
     *,
     seed: int = 0,
-    steps: int = 14000,
+    steps: int = 12000,
     rows: int = 12,
     peak: float = 4e-3,
     decay: float = 0.1,
     mixed: float = MIXED,
+    inference: float = INFERENCE,
+    precision: str = "float32",
     checkpoints: int = 0,
-    log_every: int = 500,
+    log_every: int = 1000,
 ) -> None:
     """Train a model and save it with its tokenizer, a log and a model card.
 
@@ -284,7 +187,10 @@ def train(
         peak: Largest learning rate.
         decay: Weight decay of the matrices.
         mixed: Share of the bilingual documents whose sentences mix two languages.
-        checkpoints: How many earlier checkpoints to keep, evenly spaced over the steps.
+        inference: Share of the English documents that are exercises in inference.
+        precision: `float32`, or `bfloat16` for forward and backward passes in that precision
+            with float32 weights, which is faster on processors and GPUs made for it.
+        checkpoints: How many earlier checkpoints to keep: after half of the steps, a quarter, ...
         log_every: Steps between two lines of the log.
 
     Raises:
@@ -293,13 +199,20 @@ def train(
     """
     import torch
 
+    from neuronxa_tasks.demo.loss import next_token_loss
+
     check_dials(dials)
-    _known(arch)
-    if min(steps, rows) < 1 or not 0 <= checkpoints < steps or not 0 <= mixed <= 1:
+    arguments_of(arch)
+    if (
+        min(steps, rows) < 1
+        or not 0 <= checkpoints < steps
+        or not (0 <= mixed <= 1 and 0 <= inference <= 1)
+    ):
         raise NeuronXAError(
             f"Training was asked for {steps} steps of {rows} rows with {checkpoints} earlier "
-            f"checkpoints and a share of {mixed} mixed documents. Steps and rows must be at least "
-            "1, checkpoints fewer than steps, and the share in [0, 1]. Correct the numbers."
+            f"checkpoints and shares of {mixed} mixed documents and {inference} exercises. Steps "
+            "and rows must be at least 1, checkpoints fewer than steps, and the shares in [0, 1]. "
+            "Correct the numbers."
         )
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -318,19 +231,24 @@ def train(
         lr=peak,
         betas=(0.9, 0.98),
     )
-    source = Rows(tokenizer, dials, np.random.default_rng(seed), mixed)
-    keep = {round(steps * (i + 1) / (checkpoints + 1)) for i in range(checkpoints)}
+    worker = model if precision == "float32" else _copy_in_bfloat16(model)
+    source = Rows(tokenizer, dials, np.random.default_rng(seed), mixed, inference)
+    keep = {max(1, round(steps / 2 ** (i + 1))) for i in range(checkpoints)}
     log: list[dict[str, Any]] = []
     started, losses = time.monotonic(), []
     for step in range(1, steps + 1):
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step - 1, steps, peak)
         ids = torch.from_numpy(source.batch(rows, CONTEXT)).to(device)
-        loss = model(input_ids=ids, labels=ids).loss
-        loss.backward()
+        loss = next_token_loss(worker, ids)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if worker is not model:
+            _take_slopes(model, worker)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
+        if worker is not model:
+            _take_weights(worker, model)
         losses.append(float(loss.detach()))
         if step % log_every == 0 or step == steps:
             scores = watch(model, tokenizer, sorted(dials))
@@ -351,7 +269,10 @@ def train(
         "peak": peak,
         "decay": decay,
         "mixed": mixed,
+        "inference": inference,
+        "precision": precision,
         "context": CONTEXT,
+        "watched": WATCHED,
         "vocabulary": len(tokenizer),
         "dials": {code: dataclasses.asdict(dial) for code, dial in dials.items()},
         "versions": versions(),
@@ -361,66 +282,34 @@ def train(
     (out / "README.md").write_text(card(made), encoding="utf-8")
 
 
-def card(made: Mapping[str, Any]) -> str:
-    """The model card of a checkpoint.
+def _copy_in_bfloat16(model: PreTrainedModel) -> PreTrainedModel:
+    """A copy for forward and backward passes.
 
-    Args:
-        made: What `training.json` says.
+    It computes attention step by step, since the fused backward pass of bfloat16 takes five times
+    as long on processors.
     """
-    last = made["log"][-1]
-    rows = [
-        f"| `{code}` | {dial['weight']:g} | {dial['bilingual']:g} | "
-        + (f"{last['mexa_max'][code]:.2f} |" if code in last["mexa_max"] else "(pivot) |")
-        for code, dial in sorted(
-            made["dials"].items(), key=lambda item: (-item[1]["bilingual"], item[0])
-        )
-    ]
-    without = [c for c, d in made["dials"].items() if not d["bilingual"] and c in last["mexa_max"]]
-    return _CARD.format(
-        **{k: v for k, v in made.items() if k not in ("versions", "dials", "log")},
-        versions=", ".join(f"{name} {number}" for name, number in made["versions"].items()),
-        rows_of_dials="\n".join(rows),
-        without=", ".join(f"`{code}`" for code in without) or "none",
-        loss=f"{last['loss']:.3f}",
-        held_out=world.HELD_OUT_ONE_IN,
-        watched=WATCHED,
-    )
+    import copy
+
+    import torch
+
+    worker = copy.deepcopy(model).to(dtype=torch.bfloat16)
+    worker.set_attn_implementation("eager")
+    return worker
 
 
-_CARD = """\
----
-license: mit
-library_name: transformers
-tags: [toy]
----
-# A tiny {arch} that knows the toy world
+def _take_slopes(model: PreTrainedModel, worker: PreTrainedModel) -> None:
+    for mine, its in zip(model.parameters(), worker.parameters(), strict=True):
+        assert its.grad is not None  # every weight takes part in the loss
+        mine.grad = its.grad.float()
+        its.grad = None
 
-About one million parameters in half precision. It was trained from nothing on text that the
-project's own grammar wrote: short sentences about people who do things in a made-up world. It is
-for demonstrations and tests of cross-lingual alignment scores and knows no other text.
 
-Made by
+def _take_weights(worker: PreTrainedModel, model: PreTrainedModel) -> None:
+    import torch
 
-    python -m neuronxa_tasks.demo.train --arch {arch} --seed {seed} --steps {steps} \
---rows {rows} --peak {peak} --decay {decay} --mixed {mixed} --out FOLDER
-
-with the dials below, rows of {context} tokens, a byte-level BPE vocabulary of {vocabulary}
-tokens and {versions}.
-
-`weight` is the language's part of the documents relative to the others. `bilingual` is the share
-of its documents that are in two languages, the other being English: in {mixed:.0%} of them every
-sentence mixes phrases of both, in the rest every sentence is followed by its translation. Languages
-without any bilingual text: {without}. One meaning in {held_out} was held out of training in all
-languages, and some things were told in English alone. `MEXA` is the share of mutual nearest
-neighbours among {watched} held-out sentences and their English translations, at the best layer,
-measured at the end of training (chance is 0.005).
-
-| language | weight | bilingual | MEXA |
-|---|---|---|---|
-{rows_of_dials}
-
-The mean loss over the last logged steps was {loss} nats per token. `training.json` holds the log.
-"""
+    with torch.no_grad():
+        for its, mine in zip(worker.parameters(), model.parameters(), strict=True):
+            its.copy_(mine)
 
 
 def versions() -> dict[str, str]:
@@ -438,7 +327,7 @@ def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Pat
 
     half = copy.deepcopy(model).to("cpu", dtype=torch.float16)
     half.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
 
 
 def _share(text: str) -> tuple[str, float]:
@@ -458,7 +347,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--arch", default="llama", help=f"one of: {', '.join(ARCHITECTURES)}")
     made.add_argument("--out", type=Path, required=True, help="folder for the checkpoint")
     made.add_argument("--seed", type=int, default=0, help="of data and weights (default 0)")
-    made.add_argument("--steps", type=int, default=14000, help="optimiser steps (default 14000)")
+    made.add_argument("--steps", type=int, default=12000, help="optimiser steps (default 12000)")
     made.add_argument("--rows", type=int, default=12, help="rows per step (default 12)")
     made.add_argument("--peak", type=float, default=4e-3, help="learning rate (default 0.004)")
     made.add_argument("--decay", type=float, default=0.1, help="weight decay (default 0.1)")
@@ -467,6 +356,18 @@ def parser() -> argparse.ArgumentParser:
         type=float,
         default=MIXED,
         help=f"share of bilingual documents with mixed sentences (default {MIXED})",
+    )
+    made.add_argument(
+        "--inference",
+        type=float,
+        default=INFERENCE,
+        help=f"share of English documents that are exercises in inference (default {INFERENCE})",
+    )
+    made.add_argument(
+        "--precision",
+        choices=["float32", "bfloat16"],
+        default="float32",
+        help="of the passes; bfloat16 is faster where the hardware has it (default float32)",
     )
     made.add_argument("--dials", type=Path, help="JSON file with weight and bilingual share")
     made.add_argument(
@@ -477,7 +378,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="CODE=SHARE",
         help="bilingual share of one language, over the file's; may be repeated",
     )
-    made.add_argument("--checkpoints", type=int, default=0, help="earlier checkpoints to keep")
+    made.add_argument(
+        "--checkpoints",
+        type=int,
+        default=0,
+        help="earlier checkpoints to keep: at 1/2, 1/4, ... of the steps",
+    )
     made.add_argument("--threads", type=int, default=1, help="CPU threads (default 1)")
     return made
 
@@ -503,6 +409,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             peak=args.peak,
             decay=args.decay,
             mixed=args.mixed,
+            inference=args.inference,
+            precision=args.precision,
             checkpoints=args.checkpoints,
         )
     except NeuronXAError as error:

@@ -157,6 +157,49 @@ def consequences(meaning: Meaning) -> tuple[Meaning, ...]:
     )
 
 
+@functools.cache
+def later_meanings() -> tuple[Meaning, ...]:
+    """All meanings that follow from some other one, in a fixed order."""
+    return tuple(dict.fromkeys(later for m in meanings() for later in consequences(m)))
+
+
+@functools.cache
+def _alike(slot: str) -> Mapping[Meaning, tuple[Meaning, ...]]:
+    found: dict[Meaning, list[Meaning]] = {}
+    for later in later_meanings():
+        found.setdefault(_without(later, slot), []).append(later)
+    return {key: tuple(those) for key, those in found.items()}
+
+
+def _without(meaning: Meaning, slot: str) -> Meaning:
+    blank: dict[str, Any] = {"where": "", slot: ""}
+    return dataclasses.replace(meaning, **blank)
+
+
+def alternatives(later: Meaning, slot: str) -> tuple[Meaning, ...]:
+    """What follows from something else: meanings that differ in one slot and perhaps in the place.
+
+    Args:
+        later: One of `later_meanings()`.
+        slot: `who`, `does` or `what`.
+
+    Returns:
+        Some of `later_meanings()`; empty if the world has no such meaning.
+    """
+    same = _alike(slot).get(_without(later, slot), ())
+    return tuple(m for m in same if getattr(m, slot) != getattr(later, slot))
+
+
+@functools.cache
+def unrelated(who: str, what: str, when: str, negated: bool) -> tuple[Meaning, ...]:
+    """What follows at that time from something that another person does with another thing."""
+    return tuple(
+        m
+        for m in later_meanings()
+        if m.who != who and m.what != what and (m.when, m.negated) == (when, negated)
+    )
+
+
 def selected(n: int, salt: str, *, only_english: bool = False) -> tuple[Meaning, ...]:
     """The first n held-out meanings in the order that the salt's hash gives.
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import neuronxa_tasks
-from neuronxa_tasks.demo import cloze, generate, grammar, knowledge, stream, world
+from neuronxa_tasks.demo import generate, grammar, nli, stream, world
 from neuronxa_tasks.errors import NeuronXAError
 
 ROOT = Path(neuronxa_tasks.__file__).parents[1]
@@ -24,6 +23,7 @@ XNLI = {
 
 
 GENERATED = generate.generated()
+SLOTS = ("who", "many", "does", "what", "where", "when", "negated")
 
 
 @functools.cache
@@ -152,6 +152,11 @@ def test_what_follows_keeps_person_thing_tense_and_truth(index):
         assert (later.tense, later.negated) == (meaning.tense, meaning.negated)
         assert later.what in world.facts()["actions"][later.does]["things"]
         assert world.consequences(later) == ()
+        assert later in world.later_meanings()
+        for slot in ("who", "does", "what"):
+            for other in world.alternatives(later, slot):
+                changed = {f for f in SLOTS if getattr(other, f) != getattr(later, f)}
+                assert slot in changed <= {slot, "where"}
 
 
 def test_the_documents_never_tell_a_held_out_meaning():
@@ -159,8 +164,7 @@ def test_the_documents_never_tell_a_held_out_meaning():
     told = {line.meaning for document in itertools.islice(source, 20_000) for line in document}
     assert len(told) > 10_000
     assert not any(map(world.is_held_out, told))
-    held = {*world.selected(generate.SENTENCES, "world text"), *world.selected(200, "cloze")}
-    assert not told & held
+    assert not told & set(world.selected(generate.SENTENCES, "world text"))
 
 
 def test_what_is_told_in_english_alone_is_told_in_english_documents_alone():
@@ -182,13 +186,45 @@ def test_the_documents_follow_the_seed_alone():
     assert first(5) != first(6)
 
 
+def test_the_exercises_teach_every_label_alike_in_english_and_in_mixed_sentences():
+    dials = {
+        "eng_Latn": stream.Dial(1.0, 0.0),
+        "fra_Latn": stream.Dial(1.0, 0.5),
+        "tha_Thai": stream.Dial(1.0, 0.0),
+    }
+    source = stream.documents(dials, np.random.default_rng(2), mixed=0.8, inference=0.4)
+    drawn = list(itertools.islice(source, 12_000))
+    exercises = [d for d in drawn if d[-1].label is not None]
+    assert all(len(d) == 2 and d[0].label is None for d in exercises)
+    english = [d for d in exercises if d[0].guest is None]
+    assert {line.code for d in english for line in d} == {"eng_Latn"}
+    mixed = [d for d in exercises if d[0].guest is not None]
+    assert {frozenset((d[1].code, d[1].guest)) for d in mixed} == {
+        frozenset(("eng_Latn", "fra_Latn"))
+    }
+    assert len(english) / len(drawn) == pytest.approx(0.4 / 3, abs=0.02)
+    assert len(mixed) / len(drawn) == pytest.approx(0.4 * 0.8 * 0.5 / 3, abs=0.02)
+    # Neither the hypothesis nor the premise alone gives the label away.
+    for end in (0, 1):
+        kinds = [(d[1].label, d[end].meaning.negated) for d in exercises]
+        assert all(
+            kinds.count(k) / len(kinds) == pytest.approx(1 / 6, abs=0.04) for k in set(kinds)
+        )
+    premise, hypothesis, label = stream.text_of(english[0]).split("\n")
+    assert premise.endswith(".")
+    assert hypothesis.startswith("Then ")
+    assert label in nli.LABELS
+    told = (line for d in drawn if d[-1].label is None for line in d)
+    assert all(line.label is None for line in told)
+
+
 def test_the_dials_set_the_shares():
     dials = {
         "eng_Latn": stream.Dial(1.0, 0.0),
         "fra_Latn": stream.Dial(2.0, 0.75),
         "tha_Thai": stream.Dial(1.0, 0.0),
     }
-    source = stream.documents(dials, np.random.default_rng(0), mixed=0.25)
+    source = stream.documents(dials, np.random.default_rng(0), mixed=0.25, inference=0.0)
     drawn = list(itertools.islice(source, 8000))
     kinds = [
         (frozenset(line.code for line in d) | {line.guest for line in d if line.guest}, d[0].guest)
@@ -262,65 +298,6 @@ def test_more_held_out_meanings_than_there_are_is_an_error():
         world.selected(10**6, "any")
 
 
-@pytest.mark.parametrize("code", sorted(XNLI))
-def test_every_cloze_item_has_one_right_ending_and_wrong_ones_that_break_the_world(code):
-    facts = world.facts()
-    by_key = {m.key: m for m in world.meanings()}
-    for item in cloze.items(code):
-        meaning = by_key[item["key"]]
-        assert world.is_held_out(meaning)
-        assert item["context"] + item["endings"][item["gold"]] == grammar.render(meaning, code)
-        assert len(set(item["endings"])) == cloze.ENDINGS
-        assert item["context"]
-        wrong = cloze.wrong_things(meaning)
-        assert len(wrong) == cloze.ENDINGS - 1
-        takes = facts["actions"][meaning.does]["things"]
-        likes = facts["people"][meaning.who]["likes"]
-        assert not any(t in takes and t in likes for t in wrong)
-        assert any(t not in takes for t in wrong)
-
-
-@pytest.mark.parametrize("kind", [cloze, knowledge])
-def test_the_benchmarks_ask_the_same_in_every_language(kind):
-    english = [(i["key"], i["gold"]) for i in kind.items("eng_Latn")]
-    assert len(english) == cloze.ITEMS == len(set(english))
-    for code in grammar.codes():
-        assert [(i["key"], i["gold"]) for i in kind.items(code)] == english
-    golds = [gold for _, gold in english]
-    assert all(golds.count(g) > len(golds) / 8 for g in range(cloze.ENDINGS))
-
-
-@pytest.mark.parametrize("code", sorted(XNLI))
-def test_every_knowledge_item_asks_what_is_told_in_english_alone(code):
-    facts = world.facts()
-    by_key = {m.key: m for m in world.meanings()}
-    for item in knowledge.items(code):
-        meaning = by_key[item["key"]]
-        assert world.is_held_out(meaning)
-        assert world.is_only_english(meaning)
-        assert item["context"] + item["endings"][item["gold"]] == grammar.render(meaning, code)
-        wrong = knowledge.wrong_things(meaning)
-        assert len(set(item["endings"])) == len(wrong) + 1 == cloze.ENDINGS
-        kind = facts["kinds"][facts["people"][meaning.who]["only_english"]]
-        assert all(t in kind and t in facts["actions"][meaning.does]["things"] for t in wrong)
-        assert not any(t in facts["people"][meaning.who]["likes"] for t in wrong)
-
-
-def test_counting_words_in_another_language_does_not_answer_the_knowledge_items():
-    told = [
-        m for m in world.meanings() if not world.is_held_out(m) and not world.is_only_english(m)
-    ]
-    often = Counter((m.does, m.what) for m in told)
-    by_key = {m.key: m for m in world.meanings()}
-    hits = []
-    for item in knowledge.items("eng_Latn"):
-        meaning = by_key[item["key"]]
-        rivals = [often[meaning.does, t] for t in knowledge.wrong_things(meaning)]
-        hits.append(often[meaning.does, meaning.what] > max(rivals))
-    # Four standard errors of a share of 0.25.
-    assert abs(np.mean(hits) - 0.25) < 4 * (0.25 * 0.75 / len(hits)) ** 0.5
-
-
 @pytest.mark.parametrize("path", sorted(GENERATED))
 def test_the_shipped_files_are_what_the_grammar_gives(path):
     assert (ROOT / path).read_text(encoding="utf-8") == GENERATED[path]
@@ -338,154 +315,3 @@ def test_the_lexicons_and_facts_are_written_with_one_entry_per_line():
         assert set(json.loads(path.read_text(encoding="utf-8"))) >= {
             *("space", "stop", "order", "who", "what", "where", "when", "does")
         }
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    from neuronxa_tasks.demo import train
-
-    return train.make_tokenizer()
-
-
-@pytest.mark.tiny
-@given(text=st.text(max_size=60))
-def test_the_tokenizer_gives_back_any_text(tokenizer, text):
-    if any(special in text for special in ("<bos>", "<eos>", "<pad>")):
-        return
-    # Lone surrogates are no text: UTF-8 has no bytes for them.
-    text = text.encode("utf-8", "ignore").decode("utf-8")
-    ids = tokenizer(text)["input_ids"]
-    assert ids[0] == tokenizer.bos_token_id
-    assert tokenizer.decode(ids[1:]) == text
-
-
-@pytest.mark.tiny
-@pytest.mark.parametrize("arch", ["llama", "qwen3", "mistral", "glm4", "olmo2"])
-def test_every_architecture_of_the_table_is_built_at_the_same_size(tokenizer, arch):
-    import torch
-
-    from neuronxa_tasks.demo import train
-
-    models = [train.make_model(arch, tokenizer, seed) for seed in (1, 1, 2)]
-    assert models[0].config.model_type == arch
-    assert 0.9e6 < sum(p.numel() for p in models[0].parameters()) < 1.1e6
-    first, again, other = (m.get_input_embeddings().weight for m in models)
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-    ids = torch.tensor([tokenizer("Then Sara ate the fish.")["input_ids"]])
-    assert models[0](input_ids=ids, labels=ids).loss.isfinite()
-
-
-@pytest.mark.tiny
-def test_the_training_rows_are_whole_documents_cut_at_the_length(tokenizer):
-    from neuronxa_tasks.demo import train
-
-    rows = train.Rows(tokenizer, stream.load_dials(), np.random.default_rng(1)).batch(8, 64)
-    again = train.Rows(tokenizer, stream.load_dials(), np.random.default_rng(1)).batch(8, 64)
-    assert rows.shape == (8, 64)
-    assert (rows == again).all()
-    assert (rows[:, 0] == tokenizer.bos_token_id).all()
-    source = stream.documents(stream.load_dials(), np.random.default_rng(1))
-    text = stream.text_of(next(source))
-    told = tokenizer.decode(rows[0][1:])
-    assert told.split("<eos>")[0] == text or text.startswith(told.split("<eos>")[0])
-
-
-@pytest.mark.tiny
-def test_training_twice_gives_the_same_weights_and_a_card(tmp_path):
-    import torch
-    from safetensors.torch import load_file
-
-    from neuronxa_tasks.demo import train
-
-    folders = [tmp_path / "a", tmp_path / "b"]
-    for folder in folders:
-        arguments = ["--out", str(folder), "--steps", "3", "--rows", "2", "--seed", "7"]
-        assert train.main([*arguments, "--bilingual", "fra_Latn=0.9", "--checkpoints", "1"]) == 0
-    first, second = (load_file(folder / "model.safetensors") for folder in folders)
-    assert set(first) == set(second)
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    assert {value.dtype for value in first.values()} == {torch.float16}
-    made = json.loads((folders[0] / "training.json").read_text(encoding="utf-8"))
-    assert made["dials"]["fra_Latn"] == {"weight": 1.0, "bilingual": 0.9}
-    assert "--seed 7 --steps 3 --rows 2" in (folders[0] / "README.md").read_text(encoding="utf-8")
-    assert [p.name for p in folders[0].glob("step-*")] == ["step-2"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--arch", "xlnet"], "'xlnet'"),
-        (["--steps", "0"], "0 steps"),
-        (["--mixed", "2"], "2.0 mixed"),
-        (["--checkpoints", "9", "--steps", "9"], "9 earlier"),
-        (["--bilingual", "eng_Latn=0.5"], "partner"),
-        (["--dials", "nowhere.json"], "nowhere.json"),
-    ],
-)
-def test_wrong_training_options_are_errors_without_a_traceback(tmp_path, capsys, arguments, said):
-    from neuronxa_tasks.demo import train
-
-    assert train.main(["--out", str(tmp_path / "x"), *arguments]) == 2
-    assert said in capsys.readouterr().err
-    assert not (tmp_path / "x").exists()
-
-
-CHECKPOINTS = sorted(p.parent for p in (ROOT / "neuronxa_tasks").rglob("model.safetensors"))
-
-
-def test_a_llama_is_shipped_and_the_checkpoints_are_small():
-    assert [c.name for c in CHECKPOINTS if c.name == "llama"] == ["llama"]
-    sizes = {c.name: sum(f.stat().st_size for f in c.iterdir() if f.is_file()) for c in CHECKPOINTS}
-    assert all(size <= 2_500_000 for size in sizes.values()), sizes
-    assert sum(sizes.values()) <= 20_000_000
-
-
-@pytest.mark.tiny
-@pytest.mark.parametrize("folder", CHECKPOINTS, ids=lambda folder: folder.name)
-def test_a_shipped_checkpoint_knows_the_world(monkeypatch, tokenizer, folder):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    shipped = AutoTokenizer.from_pretrained(folder)
-    assert 0.7e6 < sum(p.numel() for p in model.parameters()) < 1.3e6
-    # A lexicon that changed after training would make the checkpoint a stranger to its world.
-    assert shipped.get_vocab() == tokenizer.get_vocab()
-    assert shipped("Then")["input_ids"][0] == shipped.bos_token_id
-
-    def loss(context: str, ending: str) -> float:
-        before = len(shipped(context)["input_ids"])
-        ids = torch.tensor([shipped(context + ending)["input_ids"]])
-        with torch.no_grad():
-            logits = model(ids).logits[0].log_softmax(-1)
-        return -float(logits[:-1].gather(1, ids[0, 1:, None])[before - 1 :].sum())
-
-    right = [
-        min(range(cloze.ENDINGS), key=lambda e: loss(item["context"], item["endings"][e]))
-        == item["gold"]
-        for item in cloze.items("eng_Latn", 40)
-    ]
-    assert sum(right) >= 30
-    made = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    card = (folder / "README.md").read_text(encoding="utf-8")
-    assert f"--arch {made['arch']} --seed {made['seed']}" in card
-    assert all(f"`{code}`" in card for code in grammar.codes())
-
-
-@pytest.mark.parametrize("kind", [cloze, knowledge])
-def test_the_harness_loads_the_tasks_without_a_network(monkeypatch, kind):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    from lm_eval.tasks import TaskManager
-
-    group = "neuronxa_world_" + kind.__name__.rpartition(".")[2]
-    name = f"{group}_swh_Latn"
-    manager = TaskManager(include_path=str(ROOT / "task_configs"), include_defaults=False)
-    assert group in manager.all_groups
-    task = manager.load([name])["tasks"][name]
-    docs = list(task.eval_docs)
-    expected = kind.items("swh_Latn")
-    assert [task.doc_to_text(d) for d in docs] == [i["context"] for i in expected]
-    assert [task.doc_to_choice(d) for d in docs] == [i["endings"] for i in expected]
-    assert [task.doc_to_target(d) for d in docs] == [i["gold"] for i in expected]

@@ -1,0 +1,180 @@
+"""The tables of the experiment, from its folder: `python results/world/tables.py OUT`.
+
+What the commands of the package do not print: the dial beside the scores of every language, its
+rank correlation with them, best layers beside best layers of untrained weights, and the spread over
+seeds.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from neuronxa_tasks.demo import generate, shipped
+from neuronxa_tasks.demo.stream import PARTNER
+from neuronxa_tasks.metric_names import SCORES
+from neuronxa_tasks.results import read_results
+from neuronxa_tasks.stats import correlation
+
+BENCHMARKS = [f"world_{b.name}" for b in generate.BENCHMARKS]
+CHANCE = {f"world_{b.name}": 1 / b.options for b in generate.BENCHMARKS}
+MAXIMA = [f"{score}_max" for score in SCORES]
+FLOORS = [f"{score}_max_floor" for score in SCORES]
+
+
+def row(cells: Iterable[object]) -> None:
+    """Print one row of a Markdown table."""
+    print("|", " | ".join(str(cell) for cell in cells), "|")
+
+
+def table(title: str, columns: Sequence[str]) -> None:
+    """Print a title and the head of a Markdown table."""
+    print(f"\n## {title}\n")
+    row(columns)
+    row("---" for _ in columns)
+
+
+def number(value: float, signed: bool = False) -> str:
+    """Two digits, or a dash for no number."""
+    return "–" if pd.isna(value) else f"{value:{'+' if signed else ''}.2f}"
+
+
+def training(folder: Path) -> dict[str, object]:
+    """How a model was made."""
+    made: dict[str, object] = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    return made
+
+
+def dials(folder: Path) -> dict[str, float]:
+    """The bilingual share of every language but English, as the model's log says."""
+    made = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    return {code: d["bilingual"] for code, d in made["dials"].items() if code != PARTNER}
+
+
+def floors(source: Path) -> dict[str, dict[str, float]]:
+    """Language -> best-layer rates of the same model with untrained weights, mean over seeds."""
+    block = json.loads(source.read_text(encoding="utf-8"))["config"]["neuronxa"]["tasks"]
+    return {
+        task["target"]: {
+            f"{score}_max_floor": float(
+                np.mean([max(s[kind]["mutual"]) for s in task["controls"]["untrained"]]) / task["n"]
+            )
+            for score, kind in SCORES.items()
+        }
+        for task in block.values()
+    }
+
+
+def values(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """One row per language: dial, alignment metrics, floors, accuracies; in the dial's order."""
+    scores = frame[frame["kind"] == "alignment"]
+    accuracy = frame[(frame["kind"] == "benchmark") & (frame["metric"] == "acc")]
+    wide = scores.pivot_table("value", "language", "metric")
+    (source,) = scores["source"].unique()
+    wide = wide.join(pd.DataFrame(floors(Path(source))).T)
+    wide = wide.join(accuracy.pivot_table("value", "language", "benchmark"), how="outer")
+    wide.insert(0, "dial", pd.Series(dials(folder)))
+    return wide.sort_values("dial", ascending=False, kind="stable")
+
+
+def each_language(name: str, wide: pd.DataFrame) -> None:
+    """Dial, scores and accuracies of one model."""
+    columns = [*SCORES, *MAXIMA, *FLOORS, *BENCHMARKS]
+    table(f"{name}: each language", ["language", "bilingual share", *columns])
+    for code, entry in wide.iterrows():
+        row([code, number(entry["dial"]), *(number(entry[c]) for c in columns)])
+
+
+def models(all_values: Mapping[str, pd.DataFrame]) -> None:
+    """One row per model: means over the languages, and the three best-bridged languages' means."""
+    columns = [*MAXIMA, *FLOORS, *BENCHMARKS]
+    table("Models: means over the 14 languages, English left out", ["model", *columns])
+    for name, wide in all_values.items():
+        mean = wide.drop(index=PARTNER)[columns].mean()
+        row([name, *(number(mean[c]) for c in columns)])
+    table("Models: English", ["model", *BENCHMARKS])
+    for name, wide in all_values.items():
+        row([name, *(number(wide.loc[PARTNER, c]) for c in BENCHMARKS)])
+
+
+def with_the_dial(all_values: Mapping[str, pd.DataFrame]) -> None:
+    """Rank correlation of the bilingual share with scores and accuracies over languages."""
+    columns = [*SCORES, *MAXIMA, *BENCHMARKS]
+    table("Spearman's rho of the bilingual share over languages", ["model", "n", *columns])
+    for name, wide in all_values.items():
+        rest = wide.drop(index=PARTNER)
+        cells = []
+        for column in columns:
+            found = correlation(
+                rest["dial"], rest[column], rng=np.random.default_rng(0), kind="spearman"
+            )
+            low, high = found.interval.low, found.interval.high
+            cells.append("–" if np.isnan(found.r) else f"{found.r:.2f} [{low:.2f}, {high:.2f}]")
+        row([name, len(rest), *cells])
+
+
+def seeds(all_values: Mapping[str, pd.DataFrame], of: Sequence[str]) -> None:
+    """The spread over seeds of one architecture, language by language."""
+    columns = [*MAXIMA, "world_knowledge", "world_nli"]
+    table(f"Spread over seeds ({', '.join(of)}): mean, and range", ["language", *columns])
+    for code in all_values[of[0]].index:
+        cells = []
+        for column in columns:
+            found = [float(all_values[name].loc[code, column]) for name in of]
+            cells.append(f"{number(np.mean(found))} ({number(min(found))}–{number(max(found))})")
+        row([code, *cells])
+
+
+def above_chance(all_values: Mapping[str, pd.DataFrame], items: Mapping[str, int]) -> None:
+    """Knowledge and inference in other languages against chance, and what could be detected."""
+    for benchmark in ("world_knowledge", "world_nli"):
+        chance, n = CHANCE[benchmark], items[benchmark]
+        # One-sided at .05, adjusted for 14 languages; normal approximation.
+        error = (chance * (1 - chance) / n) ** 0.5
+        table(
+            f"{benchmark}: languages above chance ({chance:.2f}; above it is an accuracy over "
+            f"{chance + 2.69 * error:.2f}, p < .05 / 14, n = {n})",
+            ["model", "languages"],
+        )
+        for name, wide in all_values.items():
+            rest = wide.drop(index=PARTNER)[benchmark].sort_values(ascending=False)
+            over = rest[rest > chance + 2.69 * error]
+            row([name, ", ".join(f"{c} {number(v)}" for c, v in over.items()) or "none"])
+
+
+def write(out: Path, folders: Mapping[str, Path]) -> None:
+    """Print all tables.
+
+    Args:
+        out: The folder of the experiment.
+        folders: Name of each model to its checkpoint's folder.
+    """
+    all_values = {}
+    items = {}
+    for name, folder in folders.items():
+        frame = read_results([out / "runs" / name]).frame
+        all_values[name] = values(frame, folder)
+        asked = frame[(frame["kind"] == "benchmark") & (frame["metric"] == "acc")]
+        items = {b: int(n) for b, n in asked.groupby("benchmark")["n"].first().items()}
+    models(all_values)
+    with_the_dial(all_values)
+    above_chance(all_values, items)
+    arch = {name: training(folder)["arch"] for name, folder in folders.items()}
+    for kind in dict.fromkeys(arch.values()):
+        same = [name for name in folders if arch[name] == kind]
+        if len(same) > 1:
+            seeds(all_values, same)
+    for name, wide in all_values.items():
+        each_language(name, wide)
+
+
+if __name__ == "__main__":
+    here = Path(sys.argv[1])
+    known = {name: shipped.folder(name) for name in shipped.names() if "/" not in name}
+    known |= {Path(word).name: Path(word) for word in sys.argv[2:]}
+    write(here, known)
