@@ -24,9 +24,11 @@ _LATEX = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
 }
 
+_UNPRINTED = ("Cc", "Cf", "Cs", "Cn", "Co")
+
 
 def plain(text: object) -> str:
-    """One line without control characters, invisible format characters and lone surrogates.
+    """One line without control, invisible and private characters and lone surrogates.
 
     What is left can stand in XML 1.0 and in a terminal.
     """
@@ -35,9 +37,6 @@ def plain(text: object) -> str:
         for sign in str(text)
     )
     return "".join(kept).strip()
-
-
-_UNPRINTED = ("Cc", "Cf", "Cs", "Cn")
 
 
 def markdown(text: object) -> str:

@@ -61,14 +61,16 @@ def changed(tmp_path: Path, edit: Any) -> Path:
 
 
 def index(out: Path) -> dict[str, Any]:
-    return json.loads((out / "gate.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads((out / "gate.json").read_text(encoding="utf-8"))
+    return content
 
 
 def finding(out: Path, name: str, metric: str = "nasca") -> dict[str, Any]:
-    (found,) = (
-        each for each in index(out)["findings"] if each["name"] == name and each["metric"] == metric
-    )
-    return found
+    found: list[dict[str, Any]] = [
+        each for each in index(out)["findings"] if (each["name"], each["metric"]) == (name, metric)
+    ]
+    assert len(found) == 1
+    return found[0]
 
 
 # --- verdicts ---------------------------------------------------------------------------------
@@ -147,7 +149,7 @@ def test_a_task_of_the_candidate_alone_is_told(tmp_path: Path, baseline: Path, c
 
 
 def test_nan_is_a_failure_named_so(tmp_path: Path, baseline: Path, capsys: Any) -> None:
-    def edit(made: dict) -> None:
+    def edit(made: dict[str, Any]) -> None:
         made["results"]["xnli_fr"]["acc,none"] = math.nan
 
     assert gate("--baseline", baseline, "--candidate", changed(tmp_path, edit), "-o", "x") == 1
@@ -158,7 +160,7 @@ def test_nan_is_a_failure_named_so(tmp_path: Path, baseline: Path, capsys: Any) 
 
 
 def test_nan_in_the_baseline_is_bad_input(tmp_path: Path, baseline: Path, capsys: Any) -> None:
-    def edit(made: dict) -> None:
+    def edit(made: dict[str, Any]) -> None:
         made["results"]["xnli_fr"]["acc,none"] = math.nan
 
     assert gate("--baseline", changed(tmp_path, edit), "--candidate", baseline) == 2
@@ -189,27 +191,27 @@ def test_less_is_better_where_the_file_says_so(tmp_path: Path) -> None:
 # --- not comparable ---------------------------------------------------------------------------
 
 
-def _other_shots(made: dict) -> None:
+def _other_shots(made: dict[str, Any]) -> None:
     made["n-shot"]["xnli_fr"] = 5
 
 
-def _other_version(made: dict) -> None:
+def _other_version(made: dict[str, Any]) -> None:
     made["versions"] = {"xnli_fr": 2.0}
 
 
-def _other_tap(made: dict) -> None:
+def _other_tap(made: dict[str, Any]) -> None:
     made["config"]["neuronxa"]["tasks"]["neuronxa_flores_deu_Latn"]["tap"] = "inner"
 
 
-def _other_weights(made: dict) -> None:
+def _other_weights(made: dict[str, Any]) -> None:
     made["config"]["neuronxa"]["tasks"]["neuronxa_flores_deu_Latn"]["weights"] = "last"
 
 
-def _other_text(made: dict) -> None:
+def _other_text(made: dict[str, Any]) -> None:
     made["config"]["neuronxa"]["tasks"]["neuronxa_flores_deu_Latn"]["source"]["sha256"] = "other"
 
 
-def _other_limit(made: dict) -> None:
+def _other_limit(made: dict[str, Any]) -> None:
     made["config"]["limit"] = 80
 
 
@@ -328,7 +330,7 @@ def _joined(drops: dict[str, int], n: int = 100, hit: int = 60) -> Joined:
             for side in (before, after)
         ]  # fmt: skip
         items = [Items(tuple(range(n)), ("",) * n, side.astype(float)) for side in (before, after)]
-        pairs.append(compare_items(*sides, *items))
+        pairs.append(compare_items(sides[0], sides[1], items[0], items[1]))
     comparisons = [pair.comparison for pair in pairs]
     return Joined((*comparisons, *compare_groups(pairs, Rules())))
 
@@ -404,7 +406,8 @@ def test_counts_and_errors_without_samples() -> None:
     counted = compare(score(0.75), score(0.6)).comparison
     assert counted.method == COUNTS
     meant = compare(score(0.755), score(0.6)).comparison
-    assert (meant.method, meant.error) == (ERRORS, pytest.approx(0.05 * math.sqrt(2)))
+    assert meant.method == ERRORS
+    assert meant.error == pytest.approx(0.05 * math.sqrt(2))
     unknown = compare(score(0.755, stderr=math.nan), score(0.6)).comparison
     assert math.isnan(unknown.p)
     layers = compare(score(0.5, "alignment", math.nan), score(0.4, "alignment", math.nan))

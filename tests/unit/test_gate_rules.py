@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ def test_nothing_means_the_defaults() -> None:
         ({"allow_missing": "yes"}, "true or false"),
     ],
 )
-def test_what_cannot_be_used_is_named(content: dict, told: str) -> None:
+def test_what_cannot_be_used_is_named(content: dict[str, Any], told: str) -> None:
     with pytest.raises(NeuronXAError, match=told):
         parse_rules(content, "gate.toml")
 
