@@ -24,7 +24,7 @@ from neuronxa_tasks.loading import random_weights
 from neuronxa_tasks.matrices import matrices
 from neuronxa_tasks.means import mean_blocks
 from neuronxa_tasks.processes import check_rank, gather, share, together
-from neuronxa_tasks.resume import FOLDER_ARGUMENT, MODE_ARGUMENT, choose, kept_results
+from neuronxa_tasks.resume import FOLDER_ARGUMENT, MODE_ARGUMENT, choose, kept_results, progress
 from neuronxa_tasks.schema import (
     SCHEMA,
     MeanBlock,
@@ -39,8 +39,6 @@ from neuronxa_tasks.summary import recorded
 from neuronxa_tasks.texts import Pairs, Texts
 
 logger = logging.getLogger(__name__)
-progress = logging.getLogger("lm_eval.neuronxa")
-"""Below warnings, only loggers of the harness are heard."""
 
 FEW = 50
 """Sentence pairs below which a score is too coarse to report; a warning is given."""

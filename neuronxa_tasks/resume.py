@@ -18,7 +18,8 @@ from neuronxa_tasks.options import one_of
 from neuronxa_tasks.schema import SentenceRivals, TaskBlock
 from neuronxa_tasks.texts import Pairs, Texts
 
-logger = logging.getLogger(__name__)
+progress = logging.getLogger("lm_eval.neuronxa")
+"""Below warnings, only loggers of the harness are heard."""
 
 MODE_ARGUMENT, FOLDER_ARGUMENT = "neuronxa_resume", "neuronxa_resume_dir"
 _CHOICE = "_neuronxa_resume"
@@ -120,7 +121,7 @@ def kept_results(
         return Kept(ScoreCache(None), {})
     run = run_identity(lm, weights, encoder)
     if isinstance(run, Unnameable):
-        logger.info("Results are not kept for this model: %s.", run.reason)
+        progress.info("Results are not kept for this model: %s.", run.reason)
         return Kept(ScoreCache(None), {})
     names = {
         task: task_identity(run, pairs.settings, [texts.digest(pairs.column(i)) for i in (0, 1)])

@@ -49,13 +49,13 @@ def _index_once() -> None:
 
     original, known = TaskIndex.build, {}
 
-    def build(self: TaskIndex, paths: Sequence[Path]) -> Any:
+    def build(paths: Sequence[Path]) -> Any:
         key = tuple(map(str, paths))
         if key not in known:
-            known[key] = original(self, paths)
+            known[key] = original(paths)
         return known[key]
 
-    TaskIndex.build = build
+    TaskIndex.build = staticmethod(build)
     TaskManager(include_path=[str(task_configs())])
 
 
