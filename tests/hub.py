@@ -1,7 +1,7 @@
 """A Hub on the loopback interface: as much of its protocol as `datasets` needs, and its faults.
 
-A repository is a mapping of paths to bytes at one revision. Point a process to it with the
-environment that `Hub.environment` returns.
+A repository is a mapping of paths to bytes at one revision. A data set is called `NAME`, a model
+`NAME@REVISION`. Point a process to it with the environment that `Hub.environment` returns.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SILENCE = 0.5
 
 @dataclass
 class Repository:
-    """A data set repository at one revision."""
+    """A repository at one revision."""
 
     files: dict[str, bytes]
     revision: str = ""
@@ -107,6 +107,14 @@ class Hub:
     requests: list[str] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
 
+    def model(self, name: str, revision: str) -> Repository | None:
+        """The model of a revision, by the revision's name or its commit."""
+        for key, found in self.repositories.items():
+            stem, _, label = key.partition("@")
+            if stem == name and revision in (label, found.revision):
+                return found
+        return None
+
     def environment(self, cache: Path) -> dict[str, str]:
         """Variables for a process that shall see this Hub and keep its cache in a folder."""
         return {
@@ -161,8 +169,10 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             parts = [unquote(part) for part in url.path.strip("/").split("/")]
             api = parts[0] == "api"
             parts = parts[api:]
+            if not api and parts[0] != "datasets":
+                parts = ["models", *parts]
             name = "/".join(parts[1:3])
-            if parts[0] != "datasets" or len(parts) < 3:
+            if parts[0] not in ("datasets", "models") or len(parts) < 3:
                 return self.fail(404, "EntryNotFound", "Not part of this Hub")
             fault = hub.faults.get(name)
             if fault == "silent":
@@ -173,12 +183,13 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                 return self.fail(500, "", "Internal error of the test's Hub")
             if fault == "gated":
                 return self.fail(401, "GatedRepo", f"Access to dataset {name} is restricted")
-            found = hub.repositories.get(name)
-            if fault == "missing" or found is None:
-                return self.fail(401, "RepoNotFound", "Repository not found")
             verb, *rest = parts[3:] or ["info"]
             revision, path = (rest[0] if rest else "main"), "/".join(rest[1:])
-            if revision not in ("main", found.revision):
+            model = parts[0] == "models"
+            found = hub.model(name, revision) if model else hub.repositories.get(name)
+            if fault == "missing" or found is None:
+                return self.fail(401, "RepoNotFound", "Repository not found")
+            if not model and revision not in ("main", found.revision):
                 return self.fail(404, "RevisionNotFound", f"Invalid rev id: {revision}")
             commit = {"X-Repo-Commit": found.revision}
             if not api and verb == "resolve":

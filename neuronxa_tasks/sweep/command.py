@@ -102,6 +102,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from neuronxa_tasks.charts import load_libraries
     from neuronxa_tasks.sweep.harness_arguments import check_arguments
+    from neuronxa_tasks.sweep.records import recorded
     from neuronxa_tasks.sweep.report import write_trends
 
     _refuse_many_starts()
@@ -119,7 +120,7 @@ def run(options: argparse.Namespace) -> int:
         failed = _run_all(options.out, waiting, arguments, launcher)
     if options.only:
         print(f"The trends of all parts: neuronxa sweep -o {shlex.quote(str(options.out))}")
-    elif len(failed) < len(series):
+    elif recorded(options.out):
         write_trends(options.out, libraries, options.axis)
     for checkpoint in failed:
         print(f"no result: {checkpoint.label}", file=sys.stderr)
@@ -208,7 +209,8 @@ def _run_all(
             raise
         if outcome.record is None:
             failed.append(each)
-            print(f"{each.label}: NO RESULT after {outcome.seconds:.0f} s, {outcome.why}")
+            told = f"NO RESULT after {outcome.seconds:.0f} s, {outcome.why}"
+            print(f"{each.label}: {told}", flush=True)
         else:
             print(f"{each.label}: complete after {outcome.seconds:.0f} s", flush=True)
     return failed

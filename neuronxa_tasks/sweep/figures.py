@@ -127,7 +127,7 @@ def draw(trends: Trends, libraries: Libraries, scale: Scale) -> tuple[Drawing, .
 
 
 def _overview(alt: Any, axis: _Axis, trends: Trends, benchmark: str, metric: str) -> Any:
-    lines = trends.lines()
+    lines = trends.lines
     main = trends.main_language(benchmark, metric)
     thick = lines[(benchmark, metric, main)]
     thin = [
@@ -181,7 +181,7 @@ def _references(trends: Trends, benchmark: str, metric: str) -> list[dict[str, A
     ns = {v.n for v in trends.values if v.benchmark == benchmark and v.metric == metric and v.n}
     found = [{"y": 1 / (2 * n - 1), "what": f"chance, n = {n}"} for n in sorted(ns)]
     for baseline in BASELINES[:1]:
-        line = trends.lines().get((benchmark, baseline, MEAN), {})
+        line = trends.lines.get((benchmark, baseline, MEAN), {})
         values = {round(value.value, 9) for value in line.values() if not math.isnan(value.value)}
         if len(values) == 1:
             found.append({"y": values.pop(), "what": _BASELINE_NAMES[baseline]})
@@ -207,7 +207,7 @@ def _top(trends: Trends, benchmark: str) -> float:
 def _of_languages(
     alt: Any, axis: _Axis, trends: Trends, benchmark: str, metrics: Sequence[str]
 ) -> list[Drawing]:
-    lines = trends.lines()
+    lines = trends.lines
     codes = sorted(
         {key[2] for key in lines if key[0] == benchmark and key[1] in metrics} - {MEAN, ""},
         key=_name,
@@ -239,7 +239,7 @@ def _panel(
     code: str,
     domain: Sequence[float],
 ) -> Any:
-    lines = trends.lines()
+    lines = trends.lines
     values = [value for m in metrics for value in lines[(benchmark, m, code)].values()]
     base = alt.Chart(alt.Data(values=_points(axis, values)))
     scale = alt.Scale(domain=list(domain), nice=False, zero=False)
@@ -272,7 +272,7 @@ def _panel(
 
 
 def _heat(alt: Any, trends: Trends, benchmark: str, metric: str, codes: Sequence[str]) -> Any:
-    lines = trends.lines()
+    lines = trends.lines
     cells = [
         {"step": str(v.step), "language": _name(code), "y": v.value}
         for code in codes
@@ -302,7 +302,7 @@ def _heat(alt: Any, trends: Trends, benchmark: str, metric: str, codes: Sequence
 
 
 def _against(alt: Any, trends: Trends, score: tuple[str, str], outcome: tuple[str, str]) -> Any:
-    lines = trends.lines()
+    lines = trends.lines
     x_line = lines[score[0], score[1], trends.main_language(*score)]
     y_line = lines[outcome[0], outcome[1], trends.main_language(*outcome)]
     points = [

@@ -20,6 +20,7 @@ cost what is already computed."""
 
 _PRIVATE = ("command", "func")
 _OURS = ("pretrained", "revision")
+_KEEPING = ("neuronxa_resume", "neuronxa_resume_dir")  # where a killed run goes on from
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,6 @@ class HarnessArguments:
 
     words: tuple[str, ...]
     settings: dict[str, Any]
-
-    @property
-    def digest(self) -> str:
-        """Hash of the settings: equal for the same arguments in any order or spelling."""
-        return digest(self.settings)
 
     def command(self, launcher: Sequence[str], checkpoint: Checkpoint, output: str) -> list[str]:
         """The whole command line for one checkpoint.
@@ -94,8 +90,18 @@ def check_arguments(words: Sequence[str]) -> HarnessArguments:
             "The arguments of the harness name no tasks, so there is nothing to run. Write them "
             "behind `--`, such as: -- --tasks neuronxa_flores_xnli,xnli --batch_size 16."
         )
+    return HarnessArguments(tuple(words), _settings(merged))
+
+
+def _settings(merged: dict[str, Any]) -> dict[str, Any]:
     kept = {key: merged[key] for key in sorted(merged) if key not in HOW_NOT_WHAT}
-    return HarnessArguments(tuple(words), json.loads(json.dumps(kept, default=str)))
+    if isinstance(kept["tasks"], list):  # their order makes no number
+        kept["tasks"] = sorted(map(str, kept["tasks"]))
+    model = {k: v for k, v in (kept.pop("model_args", None) or {}).items() if k not in _KEEPING}
+    if model:
+        kept["model_args"] = model
+    found: dict[str, Any] = json.loads(json.dumps(kept, default=str))
+    return found
 
 
 def _refuse_ours(typed: dict[str, Any], from_file: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ class OverSteps:
 
 def correlate_over_steps(trends: Trends) -> list[OverSteps]:
     """Correlates each score with each benchmark: the means first, then each language."""
-    lines = trends.lines()
+    lines = trends.lines
     steps = trends.steps
 
     def column(benchmark: str, metric: str, language: str) -> FloatArray:

@@ -95,7 +95,7 @@ def report(
 
 
 def _numbers(trends: Trends) -> list[str]:
-    lines = trends.lines()
+    lines = trends.lines
     columns = [*trends.metrics("alignment"), *trends.metrics("benchmark")]
     mains = [(*names, trends.main_language(*names)) for names in columns]
     header = ["step", *(f"{benchmark}: {metric}" for benchmark, metric, _ in mains)]
@@ -108,7 +108,7 @@ def _numbers(trends: Trends) -> list[str]:
 
 
 def _what(trends: Trends, benchmark: str, metric: str, language: str) -> str:
-    line = trends.lines()[(benchmark, metric, language)].values()
+    line = trends.lines[(benchmark, metric, language)].values()
     if language != MEAN:
         return language or "its documents"
     return f"{max(value.languages for value in line)} languages"

@@ -7,6 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,7 +60,7 @@ class Value:
     languages: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trends:
     """Everything that is known about a series.
 
@@ -82,6 +83,7 @@ class Trends:
         """The training steps, ascending."""
         return tuple(record.checkpoint.step for record in self.records)
 
+    @cached_property
     def lines(self) -> dict[tuple[str, str, str], dict[int, Value]]:
         """Benchmark, metric and language to the value of each step."""
         found: dict[tuple[str, str, str], dict[int, Value]] = defaultdict(dict)
@@ -110,7 +112,7 @@ class Trends:
 
     def main_language(self, benchmark: str, metric: str) -> str:
         """The line that stands for a benchmark: its mean, or the only language it has."""
-        lines = [key[2] for key in self.lines() if key[:2] == (benchmark, metric)]
+        lines = [key[2] for key in self.lines if key[:2] == (benchmark, metric)]
         return MEAN if MEAN in lines else lines[0]
 
 

@@ -52,7 +52,7 @@ def trends(out: Path) -> Trends:
 
 
 def test_every_value_is_that_of_its_file(trends: Trends) -> None:
-    lines = trends.lines()
+    lines = trends.lines
     for step in STEPS:
         table = learned(step)["results"]
         french = lines[("neuronxa_flores", "nasca", "fra_Latn")][step]
@@ -66,7 +66,7 @@ def test_every_value_is_that_of_its_file(trends: Trends) -> None:
 
 
 def test_means_leave_the_pivot_out(trends: Trends) -> None:
-    lines = trends.lines()
+    lines = trends.lines
     for step in STEPS:
         table = learned(step)["results"]
         expected = np.mean([table[f"xnli_{CODES[code]}"]["acc,none"] for code in OTHERS])
@@ -106,7 +106,7 @@ def test_a_missing_language_leaves_a_gap(tmp_path: Path) -> None:
             content["results"]["xnli_sw"]["acc,none"] = math.nan
 
     found = read_trends(series(tmp_path, change=without_swahili))
-    line = found.lines()[("xnli", "acc", MEAN)]
+    line = found.lines[("xnli", "acc", MEAN)]
     assert math.isnan(line[100].value)
     assert line[100].languages == len(OTHERS) - 1
     assert not math.isnan(line[1000].value)
@@ -127,7 +127,7 @@ def test_the_mean_has_the_interval_that_the_run_computed(tmp_path: Path) -> None
             {**block, "intervals": intervals},
         ]
 
-    lines = read_trends(series(tmp_path, steps=(10, 20), change=with_means)).lines()
+    lines = read_trends(series(tmp_path, steps=(10, 20), change=with_means)).lines
     found = lines[("neuronxa_flores", "nasca", MEAN)][20]
     assert (found.low, found.high, found.interval) == (0.1, 0.2, "sentences")
     assert math.isnan(lines[("neuronxa_flores", "mexa", MEAN)][20].low)
