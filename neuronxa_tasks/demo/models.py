@@ -25,7 +25,8 @@ _COMMON: dict[str, Any] = {
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "llama": {"model_type": "llama", **_COMMON},
     "qwen3": {"model_type": "qwen3", **_COMMON, "head_dim": 24},
-    "mistral": {"model_type": "mistral", **_COMMON, "head_dim": 24, "sliding_window": None},
+    # Without a window a Mistral would be the Llama, weight for weight.
+    "mistral": {"model_type": "mistral", **_COMMON, "head_dim": 24, "sliding_window": 32},
     "glm4": {"model_type": "glm4", **_COMMON, "head_dim": 24},
     "olmo2": {"model_type": "olmo2", **_COMMON},
 }

@@ -7,6 +7,7 @@ write no spaces, are cut into the phrases of a sentence in this way.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -35,7 +36,8 @@ def _words_of(text: str) -> list[str]:
     return re.findall(r"\n| ?[^\s.,;:!?'’।۔。،-]+| ?[.,;:!?'’।۔。،-]", text)
 
 
-def words() -> list[str]:
+@functools.cache
+def words() -> tuple[str, ...]:
     """Every word that a text of the world can have, in a fixed order.
 
     Of languages with spaces the words of all sentences, of the others the phrases; phrases also
@@ -54,7 +56,7 @@ def words() -> list[str]:
             found.update(dict.fromkeys(_words_of(text)))
         found.update(dict.fromkeys(_borrowed(code)))
     found.pop("", None)
-    return list(found)
+    return tuple(found)
 
 
 def _borrowed(code: str) -> Iterator[str]:
