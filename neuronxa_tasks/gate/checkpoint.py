@@ -56,6 +56,7 @@ class Checkpoint:
     Attributes:
         model: its name, with its revision where that is known.
         fingerprint: of its weights, empty where it is not known.
+        harness: versions that the results are of.
         scores: (task, metric) to score.
         inputs: path and hash of every file read.
         notes: what was left out or assumed, one sentence each.
@@ -63,6 +64,7 @@ class Checkpoint:
 
     model: str
     fingerprint: str
+    harness: tuple[str, ...]
     scores: Mapping[tuple[str, str], Score]
     inputs: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
@@ -133,6 +135,7 @@ def read_checkpoint(
     return Checkpoint(
         model="@".join(filter(None, models[-1])),
         fingerprint=next(filter(None, results.runs["fingerprint"]), ""),
+        harness=tuple(sorted(set(filter(None, results.runs["harness"])))),
         scores=dict(sorted(scores.items())),
         inputs=tuple(zip(results.runs["source"], results.runs["sha256"], strict=True)),
         notes=tuple(

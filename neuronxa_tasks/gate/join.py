@@ -76,6 +76,12 @@ def join(baseline: Checkpoint, candidate: Checkpoint, rules: Rules) -> Joined:
             "missing in one of the two or the metric is no mean over items. Run both with "
             "--log_samples to find smaller drops."
         )
+    if baseline.harness != candidate.harness:
+        notes.append(
+            f"The harness was {', '.join(baseline.harness) or 'unknown'} for the baseline and "
+            f"{', '.join(candidate.harness) or 'unknown'} for the candidate; task versions are "
+            "equal."
+        )
     if baseline.fingerprint and baseline.fingerprint == candidate.fingerprint:
         notes.append("Both results are of the same weights.")
     return Joined(

@@ -94,7 +94,7 @@ def write_markdown(verdict: Verdict, told: Sequence[tuple[str, str]]) -> bytes:
     """
     findings = _ordered(verdict)
     failures = [finding for finding in findings if finding.failed]
-    parts = [f"# {'✅' if verdict.passed else '❌'} Gate: {heading(verdict)}"]
+    parts = [f"# Gate {heading(verdict)}"]
     parts.append("\n".join(f"- {markdown(name)}: {markdown(value)}" for name, value in told))
     if failures:
         parts += ["## Failures", _markdown_table(failures)]
@@ -202,7 +202,7 @@ def not_comparable_files(reasons: Sequence[str]) -> dict[str, bytes]:
     )
     error.text = plain(" ".join(reasons))
     lines = "\n".join(f"- {markdown(reason)}" for reason in reasons)
-    page = f"# ❌ Gate: NOT COMPARABLE\n\n{lines}\n"
+    page = f"# Gate NOT COMPARABLE\n\n{lines}\n"
     return {"gate.md": page.encode(), "gate.xml": _xml(root)}
 
 

@@ -129,18 +129,19 @@ def run(options: argparse.Namespace) -> int:
     )
     models, scores = list(model_records(boards)), list(score_records(boards, by))
     command, unmapped = _command(options), sorted(set(results.unmapped["task"]))
+    notes = [*results.notes, *_versions_told(results)]
     files = {
         "leaderboard.md": write_markdown(
             boards,
             by,
             command=command,
             confidence=options.confidence,
-            notes=results.notes,
+            notes=notes,
             unmapped=unmapped,
         ),
         "leaderboard.tex": write_latex(boards, by, options.confidence),
     }
-    files |= _tables(options, results, boards, models, scores, sorted(files))
+    files |= _tables(options, results, boards, models, scores, notes, sorted(files))
     write_folder(options.out, files, MADE_BY, INDEX)
     print(_told(boards))
     print(f"{options.out / 'leaderboard.md'}: {len(boards)} board(s)")
@@ -153,6 +154,7 @@ def _tables(
     boards: Sequence[Board],
     models: list[Any],
     scores: list[Any],
+    notes: list[str],
     pages: list[str],
 ) -> dict[str, bytes]:
     """The CSV files and the index."""
@@ -181,10 +183,18 @@ def _tables(
         "boards": [asdict(board) for board in boards],
         "scores": scores,
         "unmapped": sorted(set(results.unmapped["task"])),
-        "notes": list(results.notes),
+        "notes": notes,
         "files": sorted([*files, *pages]),
     }
     return files | {INDEX: to_json(index)}
+
+
+def _versions_told(results: Results) -> list[str]:
+    found = sorted(set(filter(None, results.runs["harness"])) - {"published"})
+    if len(found) < 2:
+        return []
+    told = ", ".join(found)
+    return [f"Results are of several versions of the harness ({told}); task versions are equal."]
 
 
 def _command(options: argparse.Namespace) -> str:
