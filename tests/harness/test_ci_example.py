@@ -77,6 +77,7 @@ def run_step(
 
 
 @pytest.mark.harness
+@pytest.mark.timeout(3600)
 def test_its_steps_run_as_they_stand(workflow: dict[Any, Any], tmp_path: Path) -> None:
     torch.manual_seed(5)
     good, bad = tmp_path / "good", tmp_path / "bad"

@@ -65,6 +65,7 @@ def content(out: Path, step: int) -> dict[str, object]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_series_is_killed_goes_on_and_is_whole_in_the_end(tmp_path: Path) -> None:
     series, out = tmp_path / "series", tmp_path / "out"
     save(series / "step-10", 1)
@@ -114,6 +115,7 @@ def test_a_series_is_killed_goes_on_and_is_whole_in_the_end(tmp_path: Path) -> N
     assert "same weights" not in told
 
 
+@pytest.mark.timeout(3600)
 def test_revisions_of_the_hub_are_a_series(tmp_path: Path) -> None:
     folders = {step: save(tmp_path / f"saved-{step}", step) for step in (1, 2)}
     revisions = {
