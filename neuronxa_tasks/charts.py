@@ -20,7 +20,7 @@ class Drawing:
     Attributes:
         name: file name without ending.
         caption: what it shows, in a few words.
-        chart: an Altair chart.
+        chart: an Altair chart, or its specification as a dictionary.
     """
 
     name: str
@@ -104,7 +104,7 @@ def render(
     files: dict[str, bytes] = {}
     parts: list[str] = []
     for drawing in drawings:
-        spec = drawing.chart.to_dict()
+        spec = drawing.chart if isinstance(drawing.chart, dict) else drawing.chart.to_dict()
         svg = str(convert.vegalite_to_svg(spec, vl_version=version))
         files[f"figures/{drawing.name}.svg"] = _renumbered(svg).encode()
         files[f"figures/{drawing.name}.png"] = convert.vegalite_to_png(

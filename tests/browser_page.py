@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-PATIENCE = 120_000
+PATIENCE = 300_000
 """Milliseconds; a machine under load is no failure."""
 
 

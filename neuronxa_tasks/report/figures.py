@@ -226,20 +226,15 @@ def drawings(
     return made
 
 
-def _drawing(
-    libraries: Libraries, name: str, caption: str, spec: Any, values: Mapping[str, Any]
-) -> Drawing:
+def _drawing(name: str, caption: str, spec: Any, values: Mapping[str, Any]) -> Drawing:
     filled = fill({**spec, "config": config()}, {**PAPER, **values})
-    return Drawing(
-        file_name(name), caption, libraries.altair.Chart.from_dict(filled, validate=False)
-    )
+    return Drawing(file_name(name), caption, filled)
 
 
 def _rank_drawings(libraries: Libraries, data: Mapping[str, Any]) -> list[Drawing]:
     spec = templates(libraries)["ranks"]
     return [
         _drawing(
-            libraries,
             f"ranks {board['label']} {board['metric']}",
             f"Mean {board['metric']} over languages, {board['label']}",
             spec,
@@ -288,7 +283,6 @@ def _heat_drawings(libraries: Libraries, data: Mapping[str, Any]) -> list[Drawin
                 continue
             made.append(
                 _drawing(
-                    libraries,
                     f"heat {corpus} {metric}",
                     f"{metric} of every language and model, {corpus}",
                     spec,
@@ -339,7 +333,6 @@ def _heat_values(
 
 
 def _profile_drawings(libraries: Libraries, data: Mapping[str, Any]) -> list[Drawing]:
-    alt = libraries.altair
     spec = templates(libraries)["profile"]
     made = []
     for corpus_at, corpus in enumerate(data["corpora"]):
@@ -356,17 +349,14 @@ def _profile_drawings(libraries: Libraries, data: Mapping[str, Any]) -> list[Dra
                 "width": 220,
                 "height": 160,
             }
-            filled = fill(spec, {**PAPER, **values})
-            panels.append(alt.Chart.from_dict(filled, validate=False).properties(title=model))
+            panels.append({**fill(spec, values), "title": model})
         if panels:
-            chart = alt.concat(*panels, columns=3).to_dict(validate=False)
             made.append(
                 _drawing(
-                    libraries,
                     f"profiles {corpus}",
                     f"Share of mutual nearest neighbours in each layer, {corpus}: mean over "
                     "languages, and the 10th to 90th percentile of NAS",
-                    chart,
+                    {"concat": panels, "columns": 3},
                     {},
                 )
             )
@@ -400,7 +390,6 @@ def _pair_drawings(libraries: Libraries, data: Mapping[str, Any]) -> list[Drawin
             ]
             made.append(
                 _drawing(
-                    libraries,
                     f"pairs {matrix['model']} {matrix['corpus']} {matrix['n']} {metric}",
                     f"{metric} between all languages, {matrix['model']}, {matrix['corpus']}",
                     spec,

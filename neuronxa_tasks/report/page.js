@@ -122,7 +122,7 @@
     // `ast`: expressions are interpreted, so that the page needs no leave to evaluate code.
     element.vega = await vegaEmbed(element, spec, {
       mode: "vega-lite", renderer: many ? "canvas" : "svg", actions: false, ast: true, defaultStyle: false,
-      tooltip: { disableDefaultStyle: true }, logLevel: 1,
+      tooltip: { disableDefaultStyle: true },
     });
     element.dataset.drawn = "yes";
   }
@@ -146,7 +146,7 @@
       const most = Math.max(...entries.map((e) => e.high ?? e.mean), ...marks.map((m) => m.value));
       return {
         template: "ranks",
-        values: { ranks: entries, marks, top: most || 1, height: { step: 28 },
+        values: { ranks: entries, marks, top: most || 1, height: 28 * entries.length,
           metric: metricLabel(board.metric) },
         label: `Mean ${metricLabel(board.metric)} of ${entries.length} models: `
           + entries.map((e) => `${e.model} ${number(e.mean)} ${ends([e.low, e.high])}, rank ${e.rank}`).join("; "),
@@ -285,7 +285,7 @@
           floor: value(row, `${state.metric}_floor`), surface: value(row, "surface"),
         })),
         models: models.map((i) => D.models[i]), order: codes.map(name), top,
-        metric: metricLabel(state.metric), height: { step: 17 },
+        metric: metricLabel(state.metric), height: 17 * codes.length,
         angle: (element.clientWidth - 160) / models.length < 120 ? -35 : 0,
       },
       label: `Heat map of ${metricLabel(state.metric)}: ${codes.length} languages by `
