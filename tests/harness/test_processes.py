@@ -82,10 +82,10 @@ def machines(count: int, processes: int, command: Sequence[str]) -> list[list[ob
     """One launcher for each machine; all of them meet on the loopback interface."""
     port = free_port()
     return [
-        ["torchrun", "--nnodes", count, "--node-rank", machine, "--nproc-per-node", processes,
+        ["torchrun", "--nnodes", count, "--nproc-per-node", processes,
          "--rdzv-backend", "c10d", "--rdzv-id", port, "--rdzv-endpoint", f"127.0.0.1:{port}",
          "--local-addr", "127.0.0.1", "-m", "neuronxa_tasks", *command]
-        for machine in range(count)
+        for _ in range(count)
     ]  # fmt: skip
 
 
