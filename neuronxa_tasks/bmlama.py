@@ -99,7 +99,7 @@ def read(path: Path) -> tuple[Query, ...]:
         raise NeuronXAError(
             f"{path} is not UTF-8: byte {error.object[error.start]:#04x}. Take the published file."
         ) from None
-    except (json.JSONDecodeError, csv.Error) as error:
+    except (ValueError, RecursionError, csv.Error) as error:
         raise NeuronXAError(f"{path} is damaged: {error}. Take the published file again.") from None
     if not rows:
         raise NeuronXAError(f"{path} has no queries. Take the published file again.")

@@ -112,7 +112,7 @@ def _file_rows(path: Path) -> Iterable[Any]:
     try:
         with path.open(encoding="utf-8", newline="\n") as file:
             rows.extend(json.loads(line) for line in file if line.strip())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise NeuronXAError(
             f"{path} cannot be read as JSON lines ({error}, after {len(rows)} rows). Give one JSON "
             "object per line with premise, hypothesis and label, in UTF-8."

@@ -89,7 +89,7 @@ def _refuse_foreign(out: Path, made_by: str, index: str) -> None:
         content = json.loads((out / index).read_text(encoding="utf-8"))
         if content["made_by"] == made_by:
             known = {index, *map(str, content["files"])}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     foreign = sorted(there - known)
     if foreign:

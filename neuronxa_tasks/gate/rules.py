@@ -95,7 +95,7 @@ def read_rules(path: str | Path) -> Rules:
         raise NeuronXAError(
             f"{path} cannot be read ({error.strerror}). Check the path of --config."
         ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise NeuronXAError(
             f"{path} is no TOML: {error}. Correct it; docs/gate.md has an example."
         ) from error

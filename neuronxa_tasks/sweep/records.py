@@ -97,7 +97,7 @@ def read_record(folder: Path) -> Record | None:
             float(content["started"]),
             float(content["seconds"]),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
