@@ -25,7 +25,8 @@ from neuronxa_tasks.schema import PairHitsBlock
 from neuronxa_tasks.states import SentenceVectors
 
 BLOCK_BYTES = 256 * 2**20
-"""Size of a block of languages of one layer, as float64. Two blocks are in memory at once."""
+"""Size of a block of languages of one layer, and of its cosines with one language, as float64.
+Two blocks are in memory at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +168,8 @@ def hit_matrix(
         [L, L] int32, symmetric; -1 on the diagonal.
     """
     count = len(languages)
-    first = store.block(layer, languages[:1], device)
-    step = max(1, block_bytes // (first.numel() * first.element_size()))
-    del first
+    _, n, width = store.block(layer, languages[:1], device).shape
+    step = max(1, block_bytes // (8 * n * max(n, width)))  # cosines with a block have n x n each
     hits: NDArray[np.int32] = np.full((count, count), -1, dtype=np.int32)
     for start in range(0, count, step):
         rows = store.block(layer, languages[start : start + step], device)

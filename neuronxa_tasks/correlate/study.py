@@ -60,7 +60,8 @@ def build_study(
     pairs = [Pair(x, y) for y in outcomes for x in alignment]
     if between or (not alignment and published):
         pairs += [Pair(x, y) for x, y in combinations(outcomes, 2)]
-    if not pairs and alone and alignment and not benchmarks:
+    no_benchmark = not (results.frame["kind"] == "benchmark").any()
+    if alone and alignment and no_benchmark and not benchmarks:
         notes.append(
             "No benchmark of a known language is in the results, so nothing was correlated."
         )

@@ -37,7 +37,7 @@ def draw(n: int, noise: float, rng: np.random.Generator) -> Alignment:
     sides = [
         [meaning + noise * rng.standard_normal((n, WIDTH)) for _ in range(LAYERS)] for _ in range(2)
     ]
-    return align(*sides)
+    return align(sides[0], sides[1])
 
 
 def draw_group(n: int, noise: float, rng: np.random.Generator) -> FloatArray:
@@ -63,10 +63,10 @@ def one(repeats: int, rng: np.random.Generator) -> None:
     for n in (20, 50, 100, 200):
         for noise in (2.0, 1.0, 0.5):
             truth = np.mean([draw(n, noise, rng).mean for _ in range(4 * repeats)])
-            held = []
+            held: list[bool] = []
             for _ in range(repeats):
                 interval = sentence_intervals({"x": draw(n, noise, rng).shares})["x"]
-                held.append(interval is not None and interval[0] <= truth <= interval[1])
+                held.append(_holds(interval, float(truth)))
             print(f"{n:4d} {noise:6.1f} {truth:6.3f} {np.mean(held):9.3f}")
 
 

@@ -376,7 +376,6 @@ BAD = {
     one_language: "have one language in common, deu_Latn",
     only_the_pivot: "no benchmark of a known language",
     no_common_language: "no common languages",
-    no_benchmark: "no benchmark of a known language",
 }
 
 
