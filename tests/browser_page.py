@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 300_000
 """Milliseconds; a machine under load is no failure."""
 
@@ -36,3 +39,9 @@ class Opened:
     def clean(self) -> bool:
         """Nothing was asked for, complained about, or popped up."""
         return not (self.requests or self.said or self.dialogs)
+
+
+def find_browser() -> str | None:
+    """Path of a Chromium: that of NEURONXA_CHROMIUM, or one on the path."""
+    given = os.environ.get("NEURONXA_CHROMIUM")
+    return given or next((found for name in BROWSERS if (found := shutil.which(name))), None)

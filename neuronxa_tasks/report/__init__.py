@@ -1,6 +1,7 @@
 """`neuronxa report`: one page that shows results to people.
 
-`content` gathers what the page says, `tables` the language table and `provenance` where the numbers
-come from; `figures` are the charts, which the page draws itself and `--figures` writes as files;
-`page` puts all into one file that needs no network.
+Data flows one way: `provenance` reads the files once more for what the tidy frame lacks, `scores`
+and `correlations` compute, `content` gathers what the page says, `figures` has the charts as
+templates, and `page` puts all into one file that needs no network; `drawings` makes the same charts
+files for papers.
 """

@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     from neuronxa_tasks.correlate.study import model_names
     from neuronxa_tasks.report.content import gather_content
     from neuronxa_tasks.report.correlations import correlate
-    from neuronxa_tasks.report.figures import drawings
+    from neuronxa_tasks.report.drawings import drawings
     from neuronxa_tasks.report.page import write_page
     from neuronxa_tasks.results import read_pairs
 

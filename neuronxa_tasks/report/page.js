@@ -61,7 +61,7 @@
 
   const LOOK = Object.fromEntries(
     ["accent", "ink", "muted", "c1", "c2", "c3", "c4"].map((key) => [key, `var(--${key})`]));
-  Object.assign(LOOK, { grid: "var(--line)", page: "var(--card)", width: "container" });
+  Object.assign(LOOK, { back: "transparent", grid: "var(--line)", page: "var(--card)", width: "container" });
 
   // A canvas does not know the page's colours: one grey for both themes, and no lines.
   const CANVAS = { ...LOOK, ink: "#7b8695", muted: "#7b8695", grid: "#7b869555", page: "transparent" };

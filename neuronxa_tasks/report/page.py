@@ -17,6 +17,7 @@ from neuronxa_tasks.correlate.settings import Settings
 from neuronxa_tasks.metric_names import SCORES
 from neuronxa_tasks.report.content import Content
 from neuronxa_tasks.report.figures import BESIDE, NAMES, config, templates
+from neuronxa_tasks.report.scores import score_name
 
 _SECTIONS = (
     ("meaning", "Meaning", "example"),
@@ -196,15 +197,6 @@ def _facts(content: Content) -> list[tuple[str, str]]:
         (len(data["files"]), "file read", "files read"),
     ]
     return [(str(count), one if count == 1 else many) for count, one, many in counts if count]
-
-
-def score_name(metric: str) -> str:
-    """`NASCA, best layer` for `nasca_max`."""
-    stem, _, rest = metric.partition("_")
-    if stem not in SCORES:
-        return metric
-    told = {"": "", "max": ", best layer"}.get(rest, f", {rest.replace('_', ' ')}")
-    return stem.upper() + told
 
 
 def level(confidence: float) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from neuronxa_tasks import languages
 from neuronxa_tasks.correlate.study import METRIC_PREFERENCE
-from neuronxa_tasks.metric_names import BASELINES, CONTROLS, METRICS
+from neuronxa_tasks.metric_names import BASELINES, CONTROLS, METRICS, SCORES
 from neuronxa_tasks.report.provenance import Ends
 from neuronxa_tasks.results import Results
 
@@ -198,6 +198,15 @@ def profile_data(
             }
         )
     return found
+
+
+def score_name(metric: str) -> str:
+    """`NASCA, best layer` for `nasca_max`."""
+    stem, _, rest = metric.partition("_")
+    if stem not in SCORES:
+        return metric
+    told = {"": "", "max": ", best layer"}.get(rest, f", {rest.replace('_', ' ')}")
+    return stem.upper() + told
 
 
 def natural(name: str) -> list[tuple[int, str]]:

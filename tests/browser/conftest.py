@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_page import PATIENCE, Opened
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-def find_browser() -> str | None:
-    """Path of a Chromium: that of NEURONXA_CHROMIUM, or one on the path."""
-    given = os.environ.get("NEURONXA_CHROMIUM")
-    return given or next((found for name in BROWSERS if (found := shutil.which(name))), None)
+from browser_page import PATIENCE, Opened, find_browser
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,8 @@ from report_data import XSS, codes, results_of, write_models
 from neuronxa_tasks import languages
 from neuronxa_tasks.charts import fill
 from neuronxa_tasks.cli import main
-from neuronxa_tasks.report.page import _inline, as_json, number_text, score_name
-from neuronxa_tasks.report.scores import natural, rankable
+from neuronxa_tasks.report.page import _inline, as_json, number_text
+from neuronxa_tasks.report.scores import natural, rankable, score_name
 from neuronxa_tasks.results import LanguagePairs
 
 pytest.importorskip("altair", reason="install the extra `report` to draw figures")
