@@ -1,11 +1,11 @@
 """Run the toy world's experiment: real harness runs over the family, then statistics over them.
 
-python results/world/experiment.py OUT [--also FOLDER ...]
+python results/world/experiment.py OUT [--quick]
 
-OUT/runs/NAME holds the harness run of each shipped model, and of each model trained with another
-seed (--also); OUT/sweep the series of the Llama's earlier checkpoints; OUT/correlate, OUT/board and
-OUT/report.html what the commands of the same names make of the runs. What is there already is not
-run again. The tables go to standard output.
+OUT/runs/NAME holds the harness run of each shipped model; OUT/sweep the series of the Llama's
+earlier checkpoints; OUT/correlate, OUT/board and OUT/report.html what the commands of these names
+make of the runs of the five architectures. What is there already is not run again. The tables go to
+standard output, and what is run to the error stream.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from pathlib import Path
 import tables
 
 from neuronxa_tasks.demo import shipped
+from neuronxa_tasks.demo.models import ARCHITECTURES
 from neuronxa_tasks.metric_names import SCORES
 
 BENCHMARKS = ("cloze", "knowledge", "story", "nli")
 TASKS = ",".join(["neuronxa_world", *(f"neuronxa_world_{name}" for name in BENCHMARKS)])
+TRANSFER = ("knowledge", "nli")
+"""What crosses from language to language; in the other two all languages are at ceiling."""
 CONTROLS = {"control": ["untrained"], "control_seeds": 2}
 SETTINGS = ["--batch_size", "64", "--device", "cpu"]
 SERIES = "llama"
@@ -38,35 +41,33 @@ def neuronxa(*arguments: object) -> None:
     """
     words = [str(a) for a in arguments]
     print("neuronxa", shlex.join(words), file=sys.stderr, flush=True)
-    done = subprocess.run([sys.executable, "-m", "neuronxa_tasks", *words], check=False)
+    command = [sys.executable, "-m", "neuronxa_tasks", *words]
+    done = subprocess.run(command, stdout=sys.stderr, check=False)
     if done.returncode:
         raise SystemExit(f"neuronxa {words[0]} ended with exit code {done.returncode}.")
 
 
-def model_arguments(folder: Path) -> str:
-    """What `--model_args` takes: float32, so that scores do not depend on the machine's halves."""
-    return f"pretrained={folder},dtype=float32"
-
-
-def run(name: str, folder: Path, out: Path) -> None:
-    """One harness run of all tasks of the world."""
-    if not list((out / "runs" / name).rglob("results_*.json")):
+def run(name: str, folder: Path, out: Path) -> Path:
+    """One harness run of all tasks of the world; returns the folder of its results."""
+    results = out / "runs" / name
+    if not list(results.rglob("results_*.json")):
         neuronxa(
-            *("run", "--model", "hf-neuronxa", "--model_args", model_arguments(folder)),
-            *("--tasks", TASKS, "--metadata", json.dumps(CONTROLS), *SETTINGS),
-            *("--log_samples", "--output_path", out / "runs" / name),
+            *("run", "--model", "hf-neuronxa", "--tasks", TASKS, *SETTINGS),
+            *("--model_args", f"pretrained={folder},dtype=float32"),
+            *("--metadata", json.dumps(CONTROLS), "--output_path", results),
         )
+    return results
 
 
 def series(out: Path) -> None:
     """The series over training; the last step is that of the shipped model itself."""
     last = shipped.folder(SERIES)
-    made = json.loads((last / "training.json").read_text(encoding="utf-8"))
+    steps = tables.training(last)["steps"]
     earlier = [shipped.folder(name) for name in shipped.names() if name.startswith(f"{SERIES}/")]
     neuronxa(
-        *("sweep", *earlier, last, "--step", f"{last}={made['steps']}", "-o", out / "sweep"),
-        *("--", "--tasks", TASKS, "--model", "hf-neuronxa", "--model_args", "dtype=float32"),
-        *SETTINGS,
+        *("sweep", *earlier, last, "--step", f"{last}={steps}", "-o", out / "sweep"),
+        *("--", "--model", "hf-neuronxa", "--model_args", "dtype=float32"),
+        *("--tasks", TASKS, *SETTINGS),
     )
 
 
@@ -75,23 +76,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path, help="folder of the experiment")
     parser.add_argument(
-        "--also", type=Path, nargs="*", default=[], help="folders of models of other seeds"
+        "--quick", action="store_true", help="without the other seeds and the series"
     )
-    parser.add_argument("--no-series", action="store_true", help="leave out the series")
     options = parser.parse_args()
     out: Path = options.out
-    models = {name: shipped.folder(name) for name in shipped.names() if "/" not in name}
-    models |= {folder.name: folder for folder in options.also}
-    for name, folder in models.items():
-        run(name, folder, out)
-    if not options.no_series:
+    names = [n for n in shipped.names() if n in ARCHITECTURES or not ("/" in n or options.quick)]
+    models = {name: shipped.folder(name) for name in names}
+    runs = {name: run(name, folder, out) for name, folder in models.items()}
+    if not options.quick:
         series(out)
-    renamed = [word for n, f in models.items() for word in ("--name", f"{f}={n}")]
-    runs = out / "runs"
-    neuronxa("correlate", runs, "-o", out / "correlate", *renamed)
-    ranked = [word for metric in SCORES for word in ("--metric", metric)]
-    neuronxa("leaderboard", runs, "-o", out / "board", *ranked, *renamed)
-    neuronxa("report", runs, "-o", out / "report.html", *renamed)
+    family = [runs[name] for name in ARCHITECTURES]
+    renamed = [word for name in ARCHITECTURES for word in ("--name", f"{models[name]}={name}")]
+    asked = [word for name in TRANSFER for word in ("--benchmark", f"world_{name}")]
+    ranked = [word for score in SCORES for word in ("--metric", score)]
+    primary = f"world_{TRANSFER[0]}:{next(iter(SCORES))}"
+    neuronxa(
+        *("correlate", *family, "-o", out / "correlate", "--primary", primary, *asked, *renamed),
+        *(word for score in SCORES for word in ("--metric", score, "--metric", f"{score}_max")),
+    )
+    neuronxa("leaderboard", *family, "-o", out / "board", *ranked, *renamed)
+    neuronxa("report", *family, "-o", out / "report.html", *renamed)
     tables.write(out, models)
 
 

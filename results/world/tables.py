@@ -1,4 +1,4 @@
-"""The tables of the experiment, from its folder: `python results/world/tables.py OUT`.
+"""The tables of the experiment, from its folder: `python results/world/tables.py OUT > tables.md`.
 
 What the commands of the package do not print: the dial beside the scores of every language, its
 rank correlation with them, best layers beside best layers of untrained weights, and the spread over
@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
-from neuronxa_tasks.demo import generate, shipped
+from neuronxa_tasks.demo import generate, knowledge, nli, shipped
 from neuronxa_tasks.demo.stream import PARTNER
 from neuronxa_tasks.metric_names import SCORES
 from neuronxa_tasks.results import read_results
@@ -130,40 +131,51 @@ def seeds(all_values: Mapping[str, pd.DataFrame], of: Sequence[str]) -> None:
         row([code, *cells])
 
 
-def above_chance(all_values: Mapping[str, pd.DataFrame], items: Mapping[str, int]) -> None:
+def independent(keys: Iterable[str]) -> int:
+    """Different answers among items: who, does and what, whatever the number, place and time.
+
+    A model answers the items about one fact alike, so that they count as one.
+    """
+    return len({(who, does, what) for who, _, _, does, what, *_ in map(str.split, keys)})
+
+
+def above_chance(all_values: Mapping[str, pd.DataFrame]) -> None:
     """Knowledge and inference in other languages against chance, and what could be detected."""
-    for benchmark in ("world_knowledge", "world_nli"):
-        chance, n = CHANCE[benchmark], items[benchmark]
-        # One-sided at .05, adjusted for 14 languages; normal approximation.
-        error = (chance * (1 - chance) / n) ** 0.5
+    for module in (knowledge, nli):
+        benchmark = f"world_{module.__name__.rpartition('.')[2]}"
+        chance = CHANCE[benchmark]
+        n = independent(item["key"] for item in module.items(PARTNER))
+        # One-sided, Bonferroni over the languages; normal approximation.
+        languages = len(next(iter(all_values.values()))) - 1
+        least = chance + norm.isf(0.05 / languages) * (chance * (1 - chance) / n) ** 0.5
         table(
-            f"{benchmark}: languages above chance ({chance:.2f}; above it is an accuracy over "
-            f"{chance + 2.69 * error:.2f}, p < .05 / 14, n = {n})",
+            f"{benchmark}: languages above chance, {chance:.2f}; an accuracy over {least:.2f} is, "
+            f"with p < .05 / {languages} for {n} facts",
             ["model", "languages"],
         )
         for name, wide in all_values.items():
             rest = wide.drop(index=PARTNER)[benchmark].sort_values(ascending=False)
-            over = rest[rest > chance + 2.69 * error]
-            row([name, ", ".join(f"{c} {number(v)}" for c, v in over.items()) or "none"])
+            over = [f"{code} {number(value)}" for code, value in rest.items() if value > least]
+            row([name, ", ".join(over) or "none"])
 
 
 def write(out: Path, folders: Mapping[str, Path]) -> None:
-    """Print all tables.
+    """Print all tables, and write their numbers to `scores.csv`.
 
     Args:
         out: The folder of the experiment.
         folders: Name of each model to its checkpoint's folder.
     """
     all_values = {}
-    items = {}
     for name, folder in folders.items():
         frame = read_results([out / "runs" / name]).frame
         all_values[name] = values(frame, folder)
-        asked = frame[(frame["kind"] == "benchmark") & (frame["metric"] == "acc")]
-        items = {b: int(n) for b, n in asked.groupby("benchmark")["n"].first().items()}
+    long = pd.concat(wide.assign(model=name) for name, wide in all_values.items()).reset_index()
+    long.insert(0, "model", long.pop("model"))
+    long.to_csv(out / "scores.csv", index=False, float_format="%.4f", lineterminator="\n")
     models(all_values)
     with_the_dial(all_values)
-    above_chance(all_values, items)
+    above_chance(all_values)
     arch = {name: training(folder)["arch"] for name, folder in folders.items()}
     for kind in dict.fromkeys(arch.values()):
         same = [name for name in folders if arch[name] == kind]
@@ -174,7 +186,6 @@ def write(out: Path, folders: Mapping[str, Path]) -> None:
 
 
 if __name__ == "__main__":
-    here = Path(sys.argv[1])
-    known = {name: shipped.folder(name) for name in shipped.names() if "/" not in name}
-    known |= {Path(word).name: Path(word) for word in sys.argv[2:]}
-    write(here, known)
+    place = Path(sys.argv[1])
+    found = sorted(p.name for p in (place / "runs").iterdir())
+    write(place, {name: shipped.folder(name) for name in found})
