@@ -188,7 +188,7 @@ class Encoder:
                 "The model is in training mode, where dropout makes each vector a random one. "
                 "Call model.eval() first."
             )
-        tokens = [self._tokenize(sentence) for sentence in sentences]
+        tokens = [self._tokenize(sentences, i) for i in range(len(sentences))]
         inputs = [ids[: self.max_length] for ids in tokens]
         truncated = sum(len(ids) < len(full) for ids, full in zip(inputs, tokens, strict=True))
         if truncated:
@@ -202,12 +202,12 @@ class Encoder:
         distinct = sorted(dict.fromkeys(inputs), key=len, reverse=True)
         place = {ids: row for row, ids in enumerate(distinct)}
         row_of = [place[ids] for ids in inputs]
-        text_of = dict(zip(reversed(row_of), reversed(sentences), strict=True))
+        first = {row: i for i, row in reversed(list(enumerate(row_of)))}
         copies = Counter(row_of)
         filled: Pooled = {}
         with torch.inference_mode(), self._taps:
             for start, stop, pooled in self._batches(distinct):
-                self._check_finite(pooled, [text_of[row] for row in range(start, stop)])
+                self._check_finite(pooled, sentences, [first[row] for row in range(start, stop)])
                 for name, layers in pooled.items():
                     if name not in filled:
                         filled[name] = [
@@ -226,11 +226,11 @@ class Encoder:
             **{name: tuple(layers) for name, layers in filled.items()},
         )
 
-    def _tokenize(self, sentence: str) -> tuple[int, ...]:
-        ids = tuple(self.tokenizer(sentence, **self._special)["input_ids"])
+    def _tokenize(self, sentences: Sequence[str], i: int) -> tuple[int, ...]:
+        ids = tuple(self.tokenizer(sentences[i], **self._special)["input_ids"])
         if not ids:
             raise NeuronXAError(
-                f"The tokenizer made no token of the sentence {sentence!r}, so it has no vector. "
+                f"The tokenizer made no token of {_named(sentences, i)}, so it has no vector. "
                 "Remove the sentence from every language of the corpus."
             )
         return ids
@@ -276,7 +276,7 @@ class Encoder:
         )
         return self._taps.end(output[0])
 
-    def _check_finite(self, pooled: Pooled, sentences: Sequence[str]) -> None:
+    def _check_finite(self, pooled: Pooled, sentences: Sequence[str], rows: Sequence[int]) -> None:
         # NAS of NaN is 0: it hides what NAV shows.
         for kind, name in (("neuron activations", "nav"), ("hidden states", "hidden")):
             layers = pooled[name]
@@ -285,7 +285,9 @@ class Encoder:
             finite = torch.stack([each.isfinite().all(dim=1).to(device) for each in layers])
             if not bool(finite.all()):
                 layer, row = (int(i) for i in (~finite).nonzero()[0])
-                raise _not_finite(kind, layer, sentences[row], self._model.dtype)
+                if kind == "neuron activations":
+                    layer = self.layout.layers[layer]  # some blocks of a hybrid have none
+                raise _not_finite(kind, layer, _named(sentences, rows[row]), self._model.dtype)
 
 
 def token_weights(lengths: Tensor, longest: int, weights: Weights) -> Tensor:
@@ -320,12 +322,12 @@ def _not_finite(kind: str, layer: int, sentence: str, dtype: torch.dtype) -> Neu
     else:
         advice = "Look for damaged weights (neuronxa doctor), or load the model with dtype=float32"
     return NeuronXAError(
-        f"The {kind} of layer {layer} are NaN or infinite for the sentence "
-        f"{excerpt(sentence)} (model in {str(dtype).removeprefix('torch.')}), so no score can be "
-        f"trusted. {advice}."
+        f"The {kind} of layer {layer} are NaN or infinite for {sentence} (model in "
+        f"{str(dtype).removeprefix('torch.')}), so no score can be trusted. {advice}."
     )
 
 
-def excerpt(sentence: str, length: int = 80) -> str:
-    """Return a sentence as it can stand in a message: quoted, and cut where it is long."""
-    return repr(sentence if len(sentence) <= length else f"{sentence[:length]}...")
+def _named(sentences: Sequence[str], i: int, length: int = 80) -> str:
+    """Number and beginning of a sentence, for a message."""
+    text = sentences[i] if len(sentences[i]) <= length else f"{sentences[i][:length]}..."
+    return f"sentence {i + 1} of {len(sentences)}, {text!r}"

@@ -29,6 +29,7 @@ class States(NamedTuple):
     Attributes:
         gate: Activations [T, F].
         inner: Activations [T, F].
+        up: Output of the up projection [T, F]; None without a gate.
         margin: Smallest absolute value before an activation, or of a factor, as a share of the
             largest: how far the nearest neuron is from changing its state.
     """
@@ -36,6 +37,7 @@ class States(NamedTuple):
     gate: Tensor
     inner: Tensor
     margin: float
+    up: Tensor | None = None
 
 
 def margin(*values: Tensor) -> float:
@@ -94,7 +96,7 @@ def gated(act: Act, at: str = "mlp", scale: float = 1.0) -> tuple[str, StatesOf]
         ffn = block.get_submodule(at)
         before, up = scale * linear(x, ffn.gate_proj), linear(x, ffn.up_proj)
         gate = act(before)
-        return States(gate, gate * up, margin(before, up))
+        return States(gate, gate * up, margin(before, up), up)
 
     return f"{at}.up_proj", states
 
@@ -106,7 +108,7 @@ def fused(act: Act, path: str = "mlp.gate_up_proj") -> tuple[str, StatesOf]:
         both = linear(x, block.get_submodule(path))
         half = both.shape[-1] // 2
         gate = act(both[:, :half])
-        return States(gate, gate * both[:, half:], margin(both))
+        return States(gate, gate * both[:, half:], margin(both), both[:, half:])
 
     return path, states
 
@@ -147,7 +149,7 @@ def silu_expert(experts: Any, number: int, x: Tensor) -> States:
     both = experts.gate_up_proj[number] @ x
     half = len(both) // 2
     gate = silu(both[:half])
-    return States(gate, gate * both[half:], margin(both))
+    return States(gate, gate * both[half:], margin(both), both[half:])
 
 
 def relu2_expert(experts: Any, number: int, x: Tensor) -> States:
@@ -162,8 +164,8 @@ def gpt_oss_expert(experts: Any, number: int, x: Tensor) -> States:
     gate, up = both[0::2], both[1::2]
     gate = torch.minimum(gate, torch.tensor(7.0))
     swish = gate / (1 + torch.exp(-1.702 * gate))
-    up = torch.clamp(up, -7.0, 7.0) + 1
-    return States(swish, swish * up, margin(gate, up))
+    factor = torch.clamp(up, -7.0, 7.0) + 1
+    return States(swish, swish * factor, margin(gate, up, factor), up)
 
 
 def moe(shared: str | None = None) -> Recipe:
@@ -264,6 +266,7 @@ class Sentence:
     inner: list[Array]
     hidden: list[Array]
     margin: float
+    up: list[Array]
 
 
 def read(model: Any, tokenizer: Any, text: str) -> Sentence:
@@ -290,6 +293,7 @@ def read(model: Any, tokenizer: Any, text: str) -> Sentence:
         inner=[each.inner.double().numpy() for each in states],
         hidden=[each[0].double().numpy() for each in hidden],
         margin=min(each.margin for each in states),
+        up=[each.up.double().numpy() for each in states if each.up is not None],
     )
 
 
@@ -316,6 +320,9 @@ def ffn(recipe: Recipe, block: Any, seen: dict[Any, tuple[Any, ...]]) -> States 
             torch.cat([of_experts.gate, shared.gate], 1),
             torch.cat([of_experts.inner, shared.inner], 1),
             min(of_experts.margin, shared.margin),
+            None
+            if of_experts.up is None or shared.up is None
+            else torch.cat([of_experts.up, shared.up], 1),
         )
     if recipe.dense is None or find(block, recipe.dense[0]) is None:
         return None
@@ -330,20 +337,25 @@ def routed(experts: Any, formula: Any, x: Tensor, index: Tensor, shares: Tensor)
     down = experts.down_proj
     transposed = down.shape[1] != x.shape[1]
     F = down.shape[1] if transposed or down.shape[1] == down.shape[2] else down.shape[2]
-    gates, inners = torch.zeros(2, len(x), len(down), F)
+    gates, inners, ups = torch.zeros(3, len(x), len(down), F)
+    up: Tensor | None = None
     made = torch.zeros_like(x)
     nearest = 1.0
     for t in range(len(x)):
         for number, share in zip(index[t].tolist(), shares[t], strict=True):
-            gates[t, number], inner, distance = formula(experts, number, x[t])
+            gates[t, number], inner, distance, up = formula(experts, number, x[t])
             inners[t, number] = inner
+            if up is not None:
+                ups[t, number] = up
             nearest = min(nearest, distance)
             out = inner @ down[number] if transposed else down[number] @ inner
             if hasattr(experts, "down_proj_bias"):
                 out = out + experts.down_proj_bias[number]
             made[t] += share * out
     torch.testing.assert_close(made, experts(x, index, shares), rtol=1e-4, atol=1e-4)
-    return States(gates.flatten(1), inners.flatten(1), nearest)
+    return States(
+        gates.flatten(1), inners.flatten(1), nearest, None if up is None else ups.flatten(1)
+    )
 
 
 def weights(length: int, kind: str) -> list[int]:
@@ -361,6 +373,35 @@ def nas_counts(activation: Array, kind: str) -> NDArray[np.int64]:
     for w, a in zip(weights(len(activation), kind), activation, strict=True):
         total += w * (a > 0)
     return total
+
+
+def top_tenth(activation: Array, widths: Sequence[int]) -> tuple[Array, float]:
+    """Which neurons are above the 0.9-quantile of their network at their token.
+
+    Args:
+        activation: [T, F].
+        widths: Neurons of each network of the layer; their sum is F.
+
+    Returns:
+        [T, F] of 0 and 1, and how far the nearest neuron is from changing, as a share of the
+        largest activation.
+    """
+    active, nearest, start = np.zeros_like(activation), 1.0, 0
+    for width in widths:
+        for t, values in enumerate(activation[:, start : start + width]):
+            ordered = sorted(values)
+            rank = math.ceil(Fraction(9, 10) * width)
+            quantile = ordered[rank - 1]
+            for neuron, value in enumerate(values):
+                active[t, start + neuron] = value > quantile
+            above = [value - quantile for value in ordered if value > quantile]
+            # A tie that rounding breaks would count as well, but for zeros, which are exact.
+            same = sum(value == quantile for value in values)
+            if above:
+                nearest = min(nearest, above[0] / np.abs(activation).max())
+            assert same == 1 or quantile == 0
+        start += width
+    return active, float(nearest)
 
 
 def mean(values: Array, kind: str) -> Array:

@@ -126,7 +126,7 @@ def test_a_string_is_not_a_list() -> None:
 
 
 def test_a_sentence_without_tokens_is_named() -> None:
-    with pytest.raises(NeuronXAError, match=r"no token of the sentence ''.*Remove"):
+    with pytest.raises(NeuronXAError, match=r"no token of sentence 2 of 2, ''.*Remove"):
         Encoder(model_of("llama"), TOKENIZER)(["A dog.", ""])
 
 
@@ -154,7 +154,7 @@ def test_damaged_weights_name_layer_and_sentence(name: str, layer: int, message:
     model = tiny_model("llama")
     with torch.no_grad():
         model.get_parameter(name)[0, 0] = torch.nan
-    with pytest.raises(NeuronXAError, match=message + ".* for the sentence 'It rained"):
+    with pytest.raises(NeuronXAError, match=message + ".* for sentence 1 of 2, 'It rained"):
         Encoder(model, TOKENIZER, batch_size=2)(ENGLISH[1:3])
 
 
@@ -163,7 +163,7 @@ def test_one_sentence_that_overflows_is_the_one_named() -> None:
     token = TOKENIZER("X")["input_ids"][0]
     with torch.no_grad():
         model.model.embed_tokens.weight[token] = torch.inf
-    with pytest.raises(NeuronXAError, match=r"layer 0 .* for the sentence 'X is here.'"):
+    with pytest.raises(NeuronXAError, match=r"layer 0 .* for sentence 6 of 7, 'X is here.'"):
         Encoder(model, TOKENIZER)([*ENGLISH, "X is here.", ENGLISH[0]])
 
 
