@@ -104,7 +104,9 @@ class Matrices:
         for index, key in enumerate(plans):
             place = folder / str(index)
             place.mkdir(exist_ok=True)
-            self._stores[key] = VectorStore(place, half=key.how == "half")
+            self._stores[key] = VectorStore(
+                place, languages=len(plans[key].languages), half=key.how == "half"
+            )
 
     def keep(
         self, settings: Mapping[str, Any], pivot: SentenceVectors, target: SentenceVectors

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -47,12 +47,14 @@ class VectorStore:
 
     Args:
         folder: Exists, and nobody else writes there.
+        languages: How many will be added, so that too small a disk is told at the first.
         half: Write float16, each vector divided by its largest entry so that none overflows. Takes
             half the disk, and some near ties change sides.
     """
 
-    def __init__(self, folder: Path, *, half: bool = False) -> None:
+    def __init__(self, folder: Path, *, languages: int = 1, half: bool = False) -> None:
         self._folder = folder
+        self._languages = languages
         self._half = half
 
     def add(self, language: str, vectors: SentenceVectors) -> None:
@@ -70,15 +72,16 @@ class VectorStore:
             for position, each in enumerate(getattr(vectors, name))
         }
         size = sum(each.numel() * each.element_size() for each in tensors.values())
+        missing = max(1, self._languages - len(list(self._folder.glob("*.safetensors"))))
         free = shutil.disk_usage(self._folder).free
-        if size > free:
-            raise _disk(self._folder, f"{free / 2**30:.1f} GiB are free", size)
+        if missing * size > free:
+            raise _disk(self._folder, f"{free / 2**30:.1f} GiB are free", missing * size)
         own = path.with_suffix(f".{os.getpid()}")  # two processes may write the same pivot
         try:
             save_file(tensors, own)
             own.replace(path)
-        except OSError as error:
-            raise _disk(self._folder, error.strerror or str(error), size) from error
+        except (OSError, SafetensorError) as error:
+            raise _disk(self._folder, str(error), size) from error
 
     def layers(self, language: str) -> tuple[Layer, ...]:
         """Return the layers of a language, as they were added.
@@ -212,7 +215,7 @@ def _triangle(matrix: NDArray[np.integer]) -> Iterator[list[int]]:
 
 def _disk(folder: Path, why: str, size: int) -> NeuronXAError:
     return NeuronXAError(
-        f"The vectors of a language take {size / 2**30:.2f} GiB for all pairs, but {folder} cannot "
-        f"hold them: {why}. Set NEURONXA_CACHE to a folder on a larger disk, choose fewer "
+        f"All pairs need {size / 2**30:.2f} GiB more for vectors of the languages, but {folder} "
+        f"cannot hold them: {why}. Set NEURONXA_CACHE to a folder on a larger disk, choose fewer "
         'languages, or take `"pairs": "half"`, which needs half the space.'
     )

@@ -75,8 +75,8 @@ def test_every_block_size_gives_the_hits_of_each_pair(
 
 
 def test_layers_are_in_order_beyond_nine(tmp_path: Path) -> None:
-    groups = (tuple(torch.ones(2, 1) for _ in range(12)) for _ in range(3))
-    many = SentenceVectors(*groups, tokens=(1, 1), truncated=0)
+    nas, nav, hidden = (tuple(torch.ones(2, 1) for _ in range(12)) for _ in range(3))
+    many = SentenceVectors(nas, nav, hidden, (1, 1), 0)
     layers = stored(tmp_path, {"a": many}).layers("a")
     assert [layer.position for layer in layers] == [*range(12)] * 3
 
@@ -116,12 +116,15 @@ def test_a_full_disk_is_told(
     tmp_path: Path, languages: dict[str, SentenceVectors], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Usage:
-        free = 10
+        free = 3 * 7 * 12 * 9 * 4  # three languages of seven layers
 
     monkeypatch.setattr("shutil.disk_usage", lambda folder: Usage)
+    store = VectorStore(tmp_path, languages=4)
     with pytest.raises(NeuronXAError, match=r"0\.0 GiB are free.*larger disk.*half"):
-        VectorStore(tmp_path).add("a", languages["a"])
+        store.add("a", languages["a"])
     assert list(tmp_path.iterdir()) == []
+    VectorStore(tmp_path, languages=3).add("a", languages["a"])
+    store.add("b", languages["b"])  # two and this one are still to come
 
 
 def test_the_block_is_a_lower_triangle() -> None:

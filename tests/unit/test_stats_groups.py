@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.stats import within_between
+from neuronxa_tasks.stats import WithinBetween, within_between
 
 LABELS = ("a", "a", "a", "b", "b", "c")
 
@@ -19,14 +20,16 @@ LABELS = ("a", "a", "a", "b", "b", "c")
 def similarity(seed: int, n: int = 6, boost: float = 0.0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     half = np.triu(rng.random((n, n)), 1)
-    matrix = half + half.T
+    matrix: np.ndarray = half + half.T
     for i, j in itertools.permutations(range(n), 2):
         matrix[i, j] += boost * (LABELS[i] == LABELS[j])
     np.fill_diagonal(matrix, np.nan)
     return matrix
 
 
-def compare(matrix: np.ndarray, labels: object = LABELS, seed: int = 1, **options: int) -> object:
+def compare(
+    matrix: np.ndarray, labels: Sequence[Hashable] = LABELS, seed: int = 1, **options: int
+) -> WithinBetween:
     settings = {"n_resamples": 999, "n_permutations": 999} | options
     return within_between(matrix, labels, rng=np.random.default_rng(seed), **settings)
 
