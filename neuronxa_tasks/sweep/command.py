@@ -85,9 +85,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def split_at_dashes(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """What stands before and behind the first `--`; argparse would mix the two."""
+    """What stands before and behind the first `--`; argparse would mix the two.
+
+    Raises:
+        NeuronXAError: arguments of the harness stand there without it.
+    """
     words = list(arguments)
     if "--" not in words:
+        if "--tasks" in words:
+            raise NeuronXAError(
+                "--tasks belongs to the harness, and its arguments stand behind `--`. Write for "
+                "example: neuronxa sweep checkpoints/ -o OUT -- --tasks neuronxa_mini."
+            )
         return words, []
     place = words.index("--")
     return words[:place], words[place + 1 :]

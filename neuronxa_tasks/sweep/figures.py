@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from neuronxa_tasks.charts import Drawing, Libraries, file_name
 from neuronxa_tasks.languages import languages
 from neuronxa_tasks.metric_names import BASELINES, SCORES
+from neuronxa_tasks.sweep.step_axis import Scale, StepAxis
 from neuronxa_tasks.sweep.trends import MEAN, Trends, Value
-
-Scale = Literal["log", "linear"]
 
 MAX_PANELS = 30
 """With more languages than this, their lines become a heat map."""
@@ -25,52 +23,6 @@ _ROW = 13
 _BASELINE_NAMES = {"surface": "text alone", "token_overlap": "shared tokens"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Axis:
-    """Where steps lie on the horizontal axis.
-
-    A logarithmic axis has no 0. Step 0, the untrained model, stands a little left of the first
-    other step, and its tick says 0.
-    """
-
-    scale: Scale
-    steps: tuple[int, ...]
-
-    @property
-    def least(self) -> int:
-        return min((step for step in self.steps if step > 0), default=1)
-
-    def place(self, step: int) -> float:
-        if step == 0 and self.scale == "log":
-            decades = math.log10(max(self.steps[-1], self.least) / self.least)
-            return float(self.least / 10 ** max(0.3, 0.15 * decades))
-        return float(step)
-
-    def encoding(self, alt: Any) -> Any:
-        ends = [self.place(self.steps[0]), self.place(self.steps[-1])]
-        if ends[0] == ends[1]:  # one checkpoint: a point in the middle
-            ends = [ends[0] / 2, ends[0] * 2] if ends[0] else [-1.0, 1.0]
-        if self.scale == "linear":
-            axis = alt.Axis(format="~s", tickCount=5)
-        else:
-            ticks = [0] * (self.steps[0] == 0) + _round_steps(self.least, self.steps[-1])
-            axis = alt.Axis(
-                values=[self.place(tick) for tick in ticks],
-                labelExpr=f"datum.value < {self.least} ? '0' : format(datum.value, '~s')",
-            )
-        scale = alt.Scale(type=self.scale, domain=ends, nice=False, zero=False, padding=6)
-        return alt.X("x:Q", title="training step", scale=scale, axis=axis)
-
-
-def _round_steps(first: int, last: int) -> list[int]:
-    """Round numbers from first to last, at most about eight: 1, 2, 5, 10 or powers of ten."""
-    powers = range(len(str(last)))
-    tens = [10**power for power in powers if first <= 10**power <= last]
-    finer = [m * 10**power for power in powers for m in (1, 2, 5) if first <= m * 10**power <= last]
-    ticks = tens if len(tens) > 3 else finer
-    return ticks if len(ticks) > 2 else sorted({first, last})
-
-
 def draw(trends: Trends, libraries: Libraries, scale: Scale) -> tuple[Drawing, ...]:
     """Draws the series: an overview, the languages, and benchmarks against scores.
 
@@ -80,7 +32,7 @@ def draw(trends: Trends, libraries: Libraries, scale: Scale) -> tuple[Drawing, .
         scale: of the training step.
     """
     alt = libraries.altair
-    axis = _Axis(scale, trends.steps)
+    axis = StepAxis(scale, trends.steps)
     drawings = []
     scores, benchmarks = trends.metrics("alignment"), trends.metrics("benchmark")
     for corpus in sorted({name for name, _ in scores}):
@@ -126,7 +78,7 @@ def draw(trends: Trends, libraries: Libraries, scale: Scale) -> tuple[Drawing, .
 # --- one line for each language, and their mean -----------------------------------------------
 
 
-def _overview(alt: Any, axis: _Axis, trends: Trends, benchmark: str, metric: str) -> Any:
+def _overview(alt: Any, axis: StepAxis, trends: Trends, benchmark: str, metric: str) -> Any:
     lines = trends.lines
     main = trends.main_language(benchmark, metric)
     thick = lines[(benchmark, metric, main)]
@@ -205,7 +157,7 @@ def _top(trends: Trends, benchmark: str) -> float:
 
 
 def _of_languages(
-    alt: Any, axis: _Axis, trends: Trends, benchmark: str, metrics: Sequence[str]
+    alt: Any, axis: StepAxis, trends: Trends, benchmark: str, metrics: Sequence[str]
 ) -> list[Drawing]:
     lines = trends.lines
     codes = sorted(
@@ -232,7 +184,7 @@ def _of_languages(
 
 def _panel(
     alt: Any,
-    axis: _Axis,
+    axis: StepAxis,
     trends: Trends,
     benchmark: str,
     metrics: Sequence[str],
@@ -334,7 +286,7 @@ def _against(alt: Any, trends: Trends, score: tuple[str, str], outcome: tuple[st
 # --- common -----------------------------------------------------------------------------------
 
 
-def _points(axis: _Axis, values: Any) -> list[dict[str, Any]]:
+def _points(axis: StepAxis, values: Any) -> list[dict[str, Any]]:
     return [
         {
             "x": axis.place(value.step),

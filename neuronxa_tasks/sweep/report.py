@@ -14,8 +14,9 @@ from neuronxa_tasks.charts import Libraries, render
 from neuronxa_tasks.correlate.markdown import interval_text, r_text, table
 from neuronxa_tasks.correlate.output import to_csv, to_json, write_folder
 from neuronxa_tasks.metric_names import SCORES
-from neuronxa_tasks.sweep.figures import Scale, draw
+from neuronxa_tasks.sweep.figures import draw
 from neuronxa_tasks.sweep.over_steps import OverSteps, correlate_over_steps
+from neuronxa_tasks.sweep.step_axis import Scale
 from neuronxa_tasks.sweep.trends import MEAN, Trends, Value, read_trends
 
 FOLDER, INDEX, MADE_BY = "trends", "trends.json", "neuronxa sweep"

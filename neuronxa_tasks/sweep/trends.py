@@ -18,6 +18,7 @@ from neuronxa_tasks.results import Results, read_results
 from neuronxa_tasks.results.files import at, find_runs, finite
 from neuronxa_tasks.results.task_names import language_of
 from neuronxa_tasks.sweep.checkpoints import refuse_mixed
+from neuronxa_tasks.sweep.notes import version_notes, weights_notes
 from neuronxa_tasks.sweep.records import Record, differences, is_whole, recorded, unfinished
 
 MEAN = "mean"
@@ -156,8 +157,8 @@ def read_trends(out: Path) -> Trends:
         )
     notes = [
         *(f"{name} has no complete result; sweep again." for name in unfinished(out, found)),
-        *_weights_notes(results, files),
-        *_version_notes(runs, files),
+        *weights_notes(results, files),
+        *version_notes(runs, files),
         *_gap_notes(values),
         *(note.replace(f"{out}/", "") for note in results.notes),
     ]
@@ -287,42 +288,6 @@ def _joint_interval(
     return math.nan, math.nan
 
 
-# --- notes ------------------------------------------------------------------------------------
-
-
-def _weights_notes(results: Results, files: Mapping[str, Record]) -> list[str]:
-    """Checkpoints that are one and the same: a revision that fell back, a copied folder."""
-    same: dict[str, list[Record]] = defaultdict(list)
-    for row in _rows(results.runs):
-        if row["fingerprint"]:
-            same[str(row["fingerprint"])].append(files[row["source"]])
-    return [
-        f"{_labels(records)} have the same weights (fingerprint {fingerprint}); a series should "
-        "not."
-        for fingerprint, records in same.items()
-        if len(records) > 1
-    ]
-
-
-def _version_notes(runs: Mapping[str, Mapping[str, Any]], files: Mapping[str, Record]) -> list[str]:
-    notes = []
-    found: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
-    for path, content in runs.items():
-        versions = at(content, "config", "neuronxa", "versions")
-        told = dict(versions) if isinstance(versions, dict) else {}
-        told.setdefault("lm_eval", content.get("lm_eval_version"))
-        told.setdefault("transformers", content.get("transformers_version"))
-        for name, version in told.items():
-            found[str(name)][str(version)].append(files[path])
-    for name, by_version in sorted(found.items()):
-        if len(by_version) > 1:
-            told_versions = "; ".join(
-                f"{version} for {_labels(records)}" for version, records in by_version.items()
-            )
-            notes.append(f"The runs had several versions of {name}: {told_versions}.")
-    return notes
-
-
 def _gap_notes(values: Iterable[Value]) -> list[str]:
     gaps: dict[tuple[str, str], list[int]] = defaultdict(list)
     for value in values:
@@ -333,8 +298,3 @@ def _gap_notes(values: Iterable[Value]) -> list[str]:
         f"{', '.join(str(step) for step in steps)}, where a language is missing."
         for (benchmark, metric), steps in sorted(gaps.items())
     ]
-
-
-def _labels(records: Sequence[Record]) -> str:
-    labels = [record.checkpoint.label for record in records]
-    return ", ".join(labels[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")

@@ -335,6 +335,11 @@ def test_without_checkpoints_nothing_is_run(
     assert "no complete result" in capsys.readouterr().err
 
 
+def test_arguments_of_the_harness_need_the_dashes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", "org/a@step1", "-o", "out", "--tasks", "neuronxa_mini"]) == 2
+    assert "stand behind `--`" in capsys.readouterr().err
+
+
 def test_only_the_first_dashes_divide() -> None:
     assert split_at_dashes(["a", "--", "b", "--", "c"]) == (["a"], ["b", "--", "c"])
     assert split_at_dashes(["a"]) == (["a"], [])

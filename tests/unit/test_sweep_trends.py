@@ -17,8 +17,9 @@ from sweep_data import HARNESS, checkpoints, launcher, learned
 
 from neuronxa_tasks.charts import load_libraries
 from neuronxa_tasks.cli import main
-from neuronxa_tasks.sweep.figures import _Axis, _round_steps, draw
+from neuronxa_tasks.sweep.figures import draw
 from neuronxa_tasks.sweep.over_steps import correlate_over_steps
+from neuronxa_tasks.sweep.step_axis import StepAxis, round_steps
 from neuronxa_tasks.sweep.trends import MEAN, Trends, read_trends
 
 STEPS = (0, 10, 100, 1000, 10_000)
@@ -209,9 +210,9 @@ def test_one_checkpoint_can_be_drawn(tmp_path: Path, step: int, axis: str) -> No
 
 
 def test_step_0_stands_left_of_the_first_other() -> None:
-    axis = _Axis("log", (0, 100, 1000))
+    axis = StepAxis("log", (0, 100, 1000))
     assert 0 < axis.place(0) < axis.place(100) == 100
-    assert _Axis("linear", (0, 100)).place(0) == 0
+    assert StepAxis("linear", (0, 100)).place(0) == 0
 
 
 @pytest.mark.parametrize(
@@ -224,4 +225,4 @@ def test_step_0_stands_left_of_the_first_other() -> None:
     ],
 )
 def test_ticks_are_round(first: int, last: int, ticks: list[int]) -> None:
-    assert _round_steps(first, last) == ticks
+    assert round_steps(first, last) == ticks
