@@ -186,12 +186,12 @@ def test_controls_stand_beside_the_scores(lm: NeuronXALM) -> None:
 
 def test_variants_stand_beside_the_scores(lm: NeuronXALM) -> None:
     n = 20
-    chosen = ["hidden_sign", "centred", "csls", "width_matched"]
+    chosen = ["hidden_sign", "centred", "csls", "width_matched", "top_decile", "up_sign"]
     results = run(lm, "neuronxa_mini", metadata={"variants": chosen, "n": n})
     entry, block = results["results"][FRENCH], results["config"]["neuronxa"]["tasks"][FRENCH]
     assert scores(results) == scores(run(lm, FRENCH, limit=n))
     text = CORPORA["mini"].load("eng_Latn", "fra_Latn", n)
-    encode = Encoder(lm.model, lm.tokenizer, variants=["hidden_sign"])
+    encode = Encoder(lm.model, lm.tokenizer, variants=chosen)
     pivot, target = encode(text.pivot), encode(text.target)
     assert set(block["variants"]) == set(chosen)
     for variant in chosen:

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from neuronxa_tasks.alignment import align, cosine
+from neuronxa_tasks.metric_names import VARIANTS
 from neuronxa_tasks.states import SentenceVectors
 from neuronxa_tasks.variants import centred_cosine, csls, subset, variant_alignments
 
@@ -135,16 +136,26 @@ def test_subset_is_the_same_for_all_and_keeps_narrow_layers() -> None:
     assert third is narrow
 
 
-@pytest.mark.parametrize("variant", ["centred", "csls", "width_matched", "hidden_sign"])
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_which_representations_a_variant_has(variant: str) -> None:
     generator = torch.Generator().manual_seed(0)
     sides = []
     for _ in range(2):
-        nas, nav, hidden, signs = (torch.rand(9, f, generator=generator) for f in (7, 7, 3, 3))
-        sides.append(SentenceVectors((nas,), (nav,), (hidden,), (1,) * 9, 0, (signs,)))
+        nas, nav, top, up, hidden, signs = (
+            torch.rand(9, f, generator=generator) for f in (7, 7, 7, 7, 3, 3)
+        )
+        sides.append(
+            SentenceVectors((nas,), (nav,), (hidden,), (1,) * 9, 0, (signs,), (top,), (up,))
+        )
     found = variant_alignments(variant, *sides)
-    names = {"width_matched": ["nas", "nav"], "hidden_sign": ["hidden"]}
+    names = {
+        "width_matched": ["nas", "nav"],
+        "hidden_sign": ["hidden"],
+        "top_decile": ["nas"],
+        "up_sign": ["nas"],
+    }
     assert list(found) == names.get(variant, ["nas", "nav", "hidden"])
-    if variant == "hidden_sign":
-        by_hand = align(sides[0].signs, sides[1].signs)
-        assert found["hidden"].rivals.tolist() == by_hand.rivals.tolist()
+    own = {"hidden_sign": "signs", "top_decile": "top", "up_sign": "up"}
+    if variant in own:
+        by_hand = align(*(getattr(side, own[variant]) for side in sides))
+        assert found[names[variant][0]].rivals.tolist() == by_hand.rivals.tolist()
