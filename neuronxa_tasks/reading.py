@@ -56,12 +56,17 @@ def read(options: argparse.Namespace, mixed: Literal["refuse", "separate"]) -> R
     return read_results(
         harness_paths(options.results),
         published=[text for text in options.results if _is_csv(text)],
-        names=_pairs(options.name, "--name", "OLD=NEW"),
+        names=new_names(options),
         templates=_pairs(options.template, "--template", "TASK_{}=BENCHMARK"),
         duplicates="latest" if options.latest else "refuse",
         mixed=mixed,
         keep_nan=options.drop_nan,
     )
+
+
+def new_names(options: argparse.Namespace) -> dict[str, str]:
+    """Name or path to another name, of `--name`."""
+    return _pairs(options.name, "--name", "OLD=NEW")
 
 
 def harness_paths(results: Sequence[str]) -> list[str]:

@@ -11,7 +11,14 @@ from importlib import metadata
 from pathlib import Path
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.reading import add_reading, add_results, harness_paths, read, reading_words
+from neuronxa_tasks.reading import (
+    add_reading,
+    add_results,
+    harness_paths,
+    new_names,
+    read,
+    reading_words,
+)
 
 DESCRIPTION = """\
 Writes one HTML page that shows results to people: models, every language beside chance, surface and
@@ -88,8 +95,7 @@ def run(options: argparse.Namespace) -> int:
         check_out(options.figures, MADE_BY, INDEX)
     results = read(options, "separate")
     paths = harness_paths(options.results)
-    renamed = dict(text.rpartition("=")[::2] for text in options.name)
-    matrices = read_pairs(paths, names=renamed) if paths else []
+    matrices = read_pairs(paths, names=new_names(options)) if paths else []
     names = model_names(results)
     covariates = gather(results, names, options.covariates)
     settings = Settings(

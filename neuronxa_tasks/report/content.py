@@ -64,7 +64,7 @@ def gather_content(
     data["scatter"] = scatter_data(found, data, settings.confidence)
     data["short"] = short_names(found)
     data["excluded"] = list(found.study.excluded) if found.study else []
-    data["pairs"], notes = pair_data(matrices)
+    data["pairs"], notes = pair_data(matrices, names)
     known = {code: facts[0] for code, facts in data["languages"].items()}
     known |= {
         code: row.name
@@ -275,11 +275,14 @@ def _named(code: str) -> str:
 # --- language pairs ---------------------------------------------------------------------------
 
 
-def pair_data(matrices: Sequence[LanguagePairs]) -> tuple[list[dict[str, Any]], list[str]]:
+def pair_data(
+    matrices: Sequence[LanguagePairs], names: Mapping[tuple[str, str], str]
+) -> tuple[list[dict[str, Any]], list[str]]:
     """The lower triangles of the matrices in thousandths, and what was left out.
 
     Args:
         matrices: as read.
+        names: (model, revision) to the model's name.
 
     Returns:
         One entry per matrix, and one sentence where scores did not fit into the page.
@@ -287,7 +290,7 @@ def pair_data(matrices: Sequence[LanguagePairs]) -> tuple[list[dict[str, Any]], 
     budget = MOST_PAIR_SCORES
     made: list[dict[str, Any]] = [
         {
-            "model": f"{each.model}@{each.revision}" if each.revision else each.model,
+            "model": names.get((each.model, each.revision), each.model),
             "corpus": each.corpus,
             "n": each.n,
             "languages": list(each.languages),
@@ -296,8 +299,8 @@ def pair_data(matrices: Sequence[LanguagePairs]) -> tuple[list[dict[str, Any]], 
         for each in matrices
     ]
     lost = []
-    names = dict.fromkeys(name for each in matrices for name in each.scores)
-    for name in sorted(names, key=lambda name: name.endswith("_max")):
+    scores = dict.fromkeys(name for each in matrices for name in each.scores)
+    for name in sorted(scores, key=lambda name: name.endswith("_max")):
         for entry, each in zip(made, matrices, strict=True):
             if name not in each.scores:
                 continue
@@ -359,7 +362,7 @@ def _missing(
         add(
             "The matrix of all language pairs",
             "No results file has one.",
-            "neuronxa run ... --tasks neuronxa_flores_pairs",
+            'neuronxa run ... --metadata \'{"pairs": "all"}\'',
         )
     if not covariates.files:
         add(

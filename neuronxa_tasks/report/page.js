@@ -99,9 +99,12 @@
     busy = true;
     const next = async () => {
       const element = [...waiting].find((each) => each.isConnected && each.offsetParent !== null);
-      if (element) await drawNow(element);
-      busy = false;
-      if (element) later();
+      try {
+        if (element) await drawNow(element);
+      } finally {
+        busy = false;
+        if (element) later();
+      }
     };
     if (window.requestIdleCallback) requestIdleCallback(next, { timeout: 1500 });
     else setTimeout(next, 60);

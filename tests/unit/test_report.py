@@ -275,7 +275,7 @@ def test_pairs_keep_within_their_room(monkeypatch):
         return LanguagePairs(model, "", "flores", 100, tuple("abcde"), scores, {}, "", "file")
 
     monkeypatch.setattr(content, "MOST_PAIR_SCORES", 25)
-    made, notes = content.pair_data([matrix("one"), matrix("two")])
+    made, notes = content.pair_data([matrix("one"), matrix("two")], {})
     assert [list(each["scores"]) for each in made] == [["nasca"], ["nasca"]]
     assert made[0]["scores"]["nasca"] == [[], [250], [250] * 2, [250] * 3, [250] * 4]
     assert "nasca_max of one, nasca_max of two" in notes[0]
