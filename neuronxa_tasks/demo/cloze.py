@@ -13,13 +13,10 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TypedDict
 
 from neuronxa_tasks.demo.grammar import joined, lexicon, pieces, render
 from neuronxa_tasks.demo.world import Meaning, facts, places_of, selected, stable_hash, things_of
-
-if TYPE_CHECKING:
-    import datasets
 
 ITEMS = 100
 """Items per language."""
@@ -107,15 +104,3 @@ def items(code: str, n: int = ITEMS) -> list[Item]:
     """
     lexicon(code)
     return [item(meaning, code, wrong_meanings(meaning)) for meaning in selected(n, "cloze")]
-
-
-def load(*, world_language: str, **_: Any) -> dict[str, datasets.Dataset]:
-    """What the task configs call (`custom_dataset`): the items as a data set with one split.
-
-    Args:
-        world_language: FLORES-200 code.
-        **_: The harness hands over the metadata of the run; the cloze has no options.
-    """
-    import datasets
-
-    return {"test": datasets.Dataset.from_list([dict(i) for i in items(world_language)])}

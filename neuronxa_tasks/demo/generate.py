@@ -92,7 +92,7 @@ BENCHMARKS = (
 _TEMPLATE = """\
 # Shared by the {name} tasks of the toy world. Chance is {chance}.
 output_type: multiple_choice
-custom_dataset: !function neuronxa_tasks.demo.{name}.load
+custom_dataset: !function neuronxa_tasks.demo.dataset.load
 test_split: test
 num_fewshot: 0
 {fields}metric_list:
@@ -113,6 +113,7 @@ _CHILD = """\
 include: _{name}_template_yaml
 task: neuronxa_world_{name}_{code}
 dataset_kwargs:
+  world_benchmark: {name}
   world_language: {code}
 """
 

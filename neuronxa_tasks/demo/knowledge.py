@@ -10,22 +10,14 @@ knowledge crossed, since that language is silent about the right things and the 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
 
 from neuronxa_tasks.demo.cloze import ENDINGS, Item, habit_breaking, item
 from neuronxa_tasks.demo.grammar import lexicon
 from neuronxa_tasks.demo.world import (
     Meaning,
     facts,
-    is_held_out,
-    is_only_english,
-    meanings,
     selected,
 )
-
-if TYPE_CHECKING:
-    import datasets
-
 
 ITEMS = 200
 """Items per language: twice those of the cloze, since what is measured here is near chance."""
@@ -46,23 +38,10 @@ def items(code: str, n: int = ITEMS) -> list[Item]:
         NeuronXAError: If the world has no such language.
     """
     lexicon(code)
-    held = sum(is_held_out(m) and is_only_english(m) for m in meanings())
     asked = []
-    for meaning in selected(held, "knowledge", only_english=True):
+    for meaning in selected(None, "knowledge", only_english=True):
         wrong = wrong_things(meaning)
         if len(wrong) == ENDINGS - 1:
             told = [dataclasses.replace(meaning, what=thing) for thing in wrong]
             asked.append(item(meaning, code, told))
     return asked[:n]
-
-
-def load(*, world_language: str, **_: Any) -> dict[str, datasets.Dataset]:
-    """What the task configs call (`custom_dataset`): the items as a data set with one split.
-
-    Args:
-        world_language: FLORES-200 code.
-        **_: The harness hands over the metadata of the run; these tasks have no options.
-    """
-    import datasets
-
-    return {"test": datasets.Dataset.from_list([dict(i) for i in items(world_language)])}

@@ -11,22 +11,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import Any, TypedDict
 
 from neuronxa_tasks.demo.grammar import lexicon, render
 from neuronxa_tasks.demo.world import (
     Meaning,
     consequences,
-    is_held_out,
     is_only_english,
-    meanings,
     selected,
     stable_hash,
     unrelated,
 )
-
-if TYPE_CHECKING:
-    import datasets
 
 LABELS = ("true", "unknown", "false")
 """Entailed, neutral, contradicted. Words that no language of the world uses otherwise."""
@@ -82,9 +77,8 @@ def hypothesis(
 
 def pairs(n: int = ITEMS) -> list[tuple[Meaning, Meaning, str]]:
     """Premise, hypothesis and label of the first n items. Premises are held out of training."""
-    held = sum(is_held_out(m) and not is_only_english(m) for m in meanings())
     asked: list[tuple[Meaning, Meaning, str]] = []
-    for premise in filter(follows, selected(held, "nli")):
+    for premise in filter(follows, selected(None, "nli")):
         label, negated = LABELS[len(asked) % 3], len(asked) // 3 % 2 == 1
         if premise.negated != negated:
             continue
@@ -117,15 +111,3 @@ def items(code: str, n: int = ITEMS) -> list[Item]:
         }
         for premise, later, label in pairs(n)
     ]
-
-
-def load(*, world_language: str, **_: Any) -> dict[str, datasets.Dataset]:
-    """What the task configs call (`custom_dataset`): the items as a data set with one split.
-
-    Args:
-        world_language: FLORES-200 code.
-        **_: The harness hands over the metadata of the run; these tasks have no options.
-    """
-    import datasets
-
-    return {"test": datasets.Dataset.from_list([dict(i) for i in items(world_language)])}

@@ -14,141 +14,29 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neuronxa_tasks.demo import grammar, world
 from neuronxa_tasks.demo.card import card
 from neuronxa_tasks.demo.models import ARCHITECTURES, arguments_of, make_model
-from neuronxa_tasks.demo.stream import (
-    INFERENCE,
-    MIXED,
-    Dial,
-    Line,
-    check_dials,
-    documents,
-    load_dials,
-)
+from neuronxa_tasks.demo.rows import Rows
+from neuronxa_tasks.demo.stream import INFERENCE, MIXED, Dial, check_dials, load_dials
 from neuronxa_tasks.demo.tokenizer import make_tokenizer
 from neuronxa_tasks.demo.tokenizer import save as save_tokenizer
+from neuronxa_tasks.demo.watch import WATCHED, watch
 from neuronxa_tasks.errors import NeuronXAError
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 CONTEXT = 64
 """Tokens in a training row: about six sentences."""
 
-WATCHED = 100
-"""Held-out sentences for the alignment that is logged."""
-
-
-class Rows:
-    """Documents as rows of token ids.
-
-    Args:
-        tokenizer: As `make_tokenizer` gives it.
-        dials: The languages and how much of each.
-        rng: The source of all randomness.
-        mixed: Share of the bilingual documents whose sentences mix two languages.
-        inference: Share of the English documents that are exercises in inference.
-    """
-
-    def __init__(
-        self,
-        tokenizer: PreTrainedTokenizerBase,
-        dials: Mapping[str, Dial],
-        rng: np.random.Generator,
-        mixed: float = MIXED,
-        inference: float = INFERENCE,
-    ) -> None:
-        self._tokenizer = tokenizer
-        self._documents = documents(dials, rng, mixed, inference)
-        self._known: dict[Line, list[int]] = {}
-        # Much faster than `tokenizer.encode` for short texts.
-        self._encode = tokenizer.backend_tokenizer.encode
-        self._newline = self._ids_of("\n")
-
-    def _ids_of(self, text: str) -> list[int]:
-        return list(self._encode(text, add_special_tokens=False).ids)
-
-    def _line(self, line: Line) -> list[int]:
-        if line not in self._known:
-            ids = self._ids_of(line.text)
-            if line.guest is not None or line.label is not None:
-                return ids  # seldom met twice
-            self._known[line] = ids
-        return self._known[line]
-
-    def _ids(self) -> Iterator[int]:
-        """Tokens of one document: `<bos>`, its lines with line breaks between them, `<eos>`."""
-        yield int(self._tokenizer.bos_token_id)
-        for number, line in enumerate(next(self._documents)):
-            if number:
-                yield from self._newline
-            yield from self._line(line)
-        yield int(self._tokenizer.eos_token_id)
-
-    def batch(self, rows: int, length: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-        """The next rows, each of whole documents one after the other, cut at the length.
-
-        Returns:
-            Token ids, int64, shape [rows, length]. Every row begins with a new document.
-        """
-        out = np.empty((rows, length), dtype=np.int64)
-        for row in out:
-            ids: list[int] = []
-            while len(ids) < length:
-                ids.extend(self._ids())
-            row[:] = ids[:length]
-        return out
-
-
-def watch(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, codes: Sequence[str]
-) -> dict[str, float]:
-    """Alignment with English on held-out sentences, for the log: MEXA at its best layer.
-
-    Position-weighted means of the hidden states of every layer; the share of sentences that are
-    mutual nearest neighbours by cosine (Kargaran et al. 2025), the maximum over layers.
-    The project's own scores come from `neuronxa_tasks.states`; this needs no hooks.
-
-    Returns:
-        For each language other than English a share in [0, 1].
-    """
-    import torch
-
-    told = world.selected(WATCHED, "world text")
-
-    @torch.no_grad()
-    def vectors(code: str) -> torch.Tensor:
-        texts = [grammar.render(m, code) for m in told]
-        batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right")
-        batch = {k: v.to(model.device) for k, v in batch.items() if k != "token_type_ids"}
-        states = model(**batch, output_hidden_states=True).hidden_states
-        mask = batch["attention_mask"].float()
-        weights = mask.cumsum(1) * mask
-        weights = weights / weights.sum(1, keepdim=True)
-        pooled = torch.stack([(s.float() * weights[..., None]).sum(1) for s in states])
-        return torch.nn.functional.normalize(pooled, dim=-1)
-
-    training = model.training
-    model.eval()
-    pivot = vectors("eng_Latn")
-    scores = {}
-    for code in codes:
-        if code != "eng_Latn":
-            cosine = pivot @ vectors(code).transpose(1, 2)
-            true = torch.diagonal(cosine, dim1=1, dim2=2)
-            rivals = (cosine >= true[:, :, None]).sum(2) + (cosine >= true[:, None, :]).sum(1)
-            # The true pair itself is counted once in its row and once in its column.
-            scores[code] = float((rivals == 2).float().mean(1).max())
-    model.train(training)
-    return scores
+PRECISIONS = ("float32", "bfloat16")
+"""Of the forward and backward passes; weights are float32."""
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -199,10 +87,16 @@ def train(
     """
     import torch
 
+    from neuronxa_tasks.demo.half import copy_in_bfloat16, take_slopes, take_weights
     from neuronxa_tasks.demo.loss import next_token_loss
 
     check_dials(dials)
     arguments_of(arch)
+    if precision not in PRECISIONS:
+        raise NeuronXAError(
+            f"The precision {precision!r} is unknown to the training script, which makes its "
+            f"passes in {' or '.join(PRECISIONS)}. Choose one of them."
+        )
     if (
         min(steps, rows) < 1
         or not 0 <= checkpoints < steps
@@ -231,7 +125,7 @@ def train(
         lr=peak,
         betas=(0.9, 0.98),
     )
-    worker = model if precision == "float32" else _copy_in_bfloat16(model)
+    worker = model if precision == "float32" else copy_in_bfloat16(model)
     source = Rows(tokenizer, dials, np.random.default_rng(seed), mixed, inference)
     keep = {max(1, round(steps / 2 ** (i + 1))) for i in range(checkpoints)}
     log: list[dict[str, Any]] = []
@@ -243,12 +137,12 @@ def train(
         loss = next_token_loss(worker, ids)
         loss.backward()  # type: ignore[no-untyped-call]
         if worker is not model:
-            _take_slopes(model, worker)
+            take_slopes(model, worker)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
         if worker is not model:
-            _take_weights(worker, model)
+            take_weights(worker, model)
         losses.append(float(loss.detach()))
         if step % log_every == 0 or step == steps:
             scores = watch(model, tokenizer, sorted(dials))
@@ -280,36 +174,6 @@ def train(
     }
     (out / "training.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     (out / "README.md").write_text(card(made), encoding="utf-8")
-
-
-def _copy_in_bfloat16(model: PreTrainedModel) -> PreTrainedModel:
-    """A copy for forward and backward passes.
-
-    It computes attention step by step, since the fused backward pass of bfloat16 takes five times
-    as long on processors.
-    """
-    import copy
-
-    import torch
-
-    worker = copy.deepcopy(model).to(dtype=torch.bfloat16)
-    worker.set_attn_implementation("eager")
-    return worker
-
-
-def _take_slopes(model: PreTrainedModel, worker: PreTrainedModel) -> None:
-    for mine, its in zip(model.parameters(), worker.parameters(), strict=True):
-        assert its.grad is not None  # every weight takes part in the loss
-        mine.grad = its.grad.float()
-        its.grad = None
-
-
-def _take_weights(worker: PreTrainedModel, model: PreTrainedModel) -> None:
-    import torch
-
-    with torch.no_grad():
-        for its, mine in zip(worker.parameters(), model.parameters(), strict=True):
-            its.copy_(mine)
 
 
 def versions() -> dict[str, str]:
@@ -365,7 +229,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--precision",
-        choices=["float32", "bfloat16"],
+        choices=PRECISIONS,
         default="float32",
         help="of the passes; bfloat16 is faster where the hardware has it (default float32)",
     )

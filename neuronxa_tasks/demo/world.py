@@ -200,11 +200,11 @@ def unrelated(who: str, what: str, when: str, negated: bool) -> tuple[Meaning, .
     )
 
 
-def selected(n: int, salt: str, *, only_english: bool = False) -> tuple[Meaning, ...]:
+def selected(n: int | None, salt: str, *, only_english: bool = False) -> tuple[Meaning, ...]:
     """The first n held-out meanings in the order that the salt's hash gives.
 
     Args:
-        n: How many.
+        n: How many; None for all.
         salt: Names the selection; the same salt gives the same meanings for ever.
         only_english: Choose among the meanings that are told in English alone, instead of
             among those that are told in every language.
@@ -213,7 +213,7 @@ def selected(n: int, salt: str, *, only_english: bool = False) -> tuple[Meaning,
         NeuronXAError: If fewer than n such meanings are held out.
     """
     held = [m for m in meanings() if is_held_out(m) and is_only_english(m) == only_english]
-    if not 0 <= n <= len(held):
+    if n is not None and not 0 <= n <= len(held):
         raise NeuronXAError(
             f"{n} held-out meanings were asked for, but the world has {len(held)} of that kind. "
             f"Ask for 0 to {len(held)}."

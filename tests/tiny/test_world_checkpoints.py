@@ -10,9 +10,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from neuronxa_tasks import cli
-from neuronxa_tasks.demo import cloze, grammar, shipped, train
+from neuronxa_tasks.demo import cloze, grammar, shipped
 from neuronxa_tasks.demo.models import ARCHITECTURES
 from neuronxa_tasks.demo.tokenizer import make_tokenizer
+from neuronxa_tasks.demo.watch import watch
 from neuronxa_tasks.errors import NeuronXAError
 
 FINAL = [name for name in shipped.names() if "/" not in name]
@@ -80,7 +81,7 @@ def test_a_shipped_model_knows_the_world(monkeypatch, tokenizer, name):
     assert model.config.model_type == made["arch"]
     # What the card says of alignment is what the weights give.
     logged = made["log"][-1]["mexa_max"]
-    found = train.watch(model, own, sorted(logged))
+    found = watch(model, own, sorted(logged))
     assert found == pytest.approx(logged, abs=0.025)
     card = (shipped.folder(name) / "README.md").read_text(encoding="utf-8")
     assert f"--arch {made['arch']} --seed {made['seed']} --steps {made['steps']}" in card

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from neuronxa_tasks.demo import grammar, loss, nli, stream, train, world
+from neuronxa_tasks.demo import grammar, loss, nli, rows, stream, train, world
 from neuronxa_tasks.demo import tokenizer as words
 from neuronxa_tasks.demo.models import ARCHITECTURES, make_model
 
@@ -105,14 +105,14 @@ def test_the_loss_in_blocks_and_its_gradients_are_those_of_transformers(
 
 
 def test_the_training_rows_are_whole_documents_cut_at_the_length(tokenizer):
-    rows = train.Rows(tokenizer, stream.load_dials(), np.random.default_rng(1)).batch(8, 64)
-    again = train.Rows(tokenizer, stream.load_dials(), np.random.default_rng(1)).batch(8, 64)
-    assert rows.shape == (8, 64)
-    assert (rows == again).all()
-    assert (rows[:, 0] == tokenizer.bos_token_id).all()
+    first = rows.Rows(tokenizer, stream.load_dials(), np.random.default_rng(1)).batch(8, 64)
+    again = rows.Rows(tokenizer, stream.load_dials(), np.random.default_rng(1)).batch(8, 64)
+    assert first.shape == (8, 64)
+    assert (first == again).all()
+    assert (first[:, 0] == tokenizer.bos_token_id).all()
     source = stream.documents(stream.load_dials(), np.random.default_rng(1))
     text = stream.text_of(next(source))
-    told = tokenizer.decode(rows[0][1:])
+    told = tokenizer.decode(first[0][1:])
     assert told.split("<eos>")[0] == text or text.startswith(told.split("<eos>")[0])
 
 
