@@ -20,7 +20,7 @@
     String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
   const number = (value, digits = 3) =>
     value === null || value === undefined || Number.isNaN(value)
-      ? "–" : value.toFixed(digits).replace("-", "−");
+      ? "–" : value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
   const ends = (pair, digits = 3) =>
     pair ? `[${number(pair[0], digits)}, ${number(pair[1], digits)}]` : "–";
   const value = (row, metric) => (metric in at ? row.v[at[metric]] : null);

@@ -81,6 +81,7 @@ def write_page(
         "num": number_text,
         "p": _p,
         "ends": _ends,
+        "sortable": _sortable,
         "upper_score": score_name,
     }
     view = content.view
@@ -208,12 +209,17 @@ def number_text(value: float | None, digits: int = 3) -> str:
     """A number with fixed decimals; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def _ends(low: float, high: float) -> str:
     both = math.isfinite(low) and math.isfinite(high)
     return f"[{number_text(low, 2)}, {number_text(high, 2)}]" if both else "–"
+
+
+def _sortable(value: float | None) -> str:
+    """The number by which a table sorts a cell; what is missing comes below every r and score."""
+    return repr(float(value)) if value is not None and math.isfinite(value) else "-9"
 
 
 def _p(value: float) -> str:

@@ -296,6 +296,7 @@ def test_small_things():
     assert score_name("nasca_max") == "NASCA, best layer"
     assert number_text(None) == "–"
     assert number_text(-0.1234) == "−0.123"
+    assert number_text(-0.0004) == "0.000"
     template = {"a": ["$x", "$y", {"b": "$x"}], "c": 1}
     assert fill(template, {"x": [1]}) == {"a": [[1], "$y", {"b": [1]}], "c": 1}
     assert len(codes(500)) == sum(row.flores for row in languages.languages()) - 1
