@@ -161,9 +161,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _path(options: argparse.Namespace) -> int:
-    from neuronxa_tasks.plugin import task_configs
-
     from neuronxa_tasks.demo import shipped
+    from neuronxa_tasks.plugin import task_configs
 
     print(task_configs() if options.checkpoint is None else shipped.folder(options.checkpoint))
     return 0
