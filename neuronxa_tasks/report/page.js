@@ -119,14 +119,15 @@
     if (values.angle) spec.padding = { left: 5, top: 5, right: 50, bottom: 5 }; // slanted names
     spec.config.aria = false; // the element itself says what it shows
     if (template === "profile") spec.config.legend.disable = true; // one for all panels
-    element.setAttribute("role", "img");
-    element.setAttribute("aria-label", label);
+    spec.description = label;
     if (element.vega) element.vega.finalize();
     // `ast`: expressions are interpreted, so that the page needs no leave to evaluate code.
     element.vega = await vegaEmbed(element, spec, {
       mode: "vega-lite", renderer: many ? "canvas" : "svg", actions: false, ast: true, defaultStyle: false,
       tooltip: { disableDefaultStyle: true },
     });
+    element.setAttribute("role", "img");
+    element.setAttribute("aria-label", label); // the drawing code has put its own
     element.dataset.drawn = "yes";
   }
 
