@@ -24,7 +24,10 @@ ITEMS = 200
 
 
 def wrong_things(meaning: Meaning) -> list[str]:
-    """Up to `ENDINGS - 1` things of the same kind that the action takes and the person never."""
+    """Up to `ENDINGS - 1` things of the kind that the action takes and the person never uses.
+
+    Those that most others use, as in the cloze.
+    """
     kind = facts()["kinds"][facts()["people"][meaning.who]["only_english"]]
     return [thing for thing in habit_breaking(meaning) if thing in kind][: ENDINGS - 1]
 

@@ -3,9 +3,9 @@
 python results/world/experiment.py OUT [--quick]
 
 OUT/runs/NAME holds the harness run of each shipped model; OUT/sweep the series of the Llama's
-earlier checkpoints; OUT/correlate, OUT/board and OUT/report.html what the commands of these names
-make of the runs of the five architectures. What is there already is not run again. The tables go to
-standard output, and what is run to the error stream.
+checkpoints, and OUT/early the correlations in the earlier ones; OUT/correlate, OUT/board and
+OUT/report.html what the commands of these names make of the runs of the five architectures. What is
+there already is not run again. The tables go to standard output, what is run to the error stream.
 """
 
 from __future__ import annotations
@@ -69,6 +69,14 @@ def series(out: Path) -> None:
         *("--", "--model", "hf-neuronxa", "--model_args", "dtype=float32"),
         *("--tasks", TASKS, *SETTINGS),
     )
+    renamed = [w for each in earlier for w in ("--name", f"{each}={SERIES}-{each.name}")]
+    results = [out / "sweep" / each.name for each in earlier]
+    neuronxa("correlate", *results, "-o", out / "early", *scores(), *renamed)
+
+
+def scores() -> list[str]:
+    """Options for the scores that are compared."""
+    return [w for name in SCORES for w in ("--metric", name, "--metric", f"{name}_max")]
 
 
 def main() -> None:
@@ -91,8 +99,8 @@ def main() -> None:
     ranked = [word for score in SCORES for word in ("--metric", score)]
     primary = f"world_{TRANSFER[0]}:{next(iter(SCORES))}"
     neuronxa(
-        *("correlate", *family, "-o", out / "correlate", "--primary", primary, *asked, *renamed),
-        *(word for score in SCORES for word in ("--metric", score, "--metric", f"{score}_max")),
+        *("correlate", *family, "-o", out / "correlate", "--primary", primary, *asked),
+        *(*scores(), *renamed),
     )
     neuronxa("leaderboard", *family, "-o", out / "board", *ranked, *renamed)
     neuronxa("report", *family, "-o", out / "report.html", *renamed)

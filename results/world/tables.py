@@ -26,6 +26,8 @@ BENCHMARKS = [f"world_{b.name}" for b in generate.BENCHMARKS]
 CHANCE = {f"world_{b.name}": 1 / b.options for b in generate.BENCHMARKS}
 MAXIMA = [f"{score}_max" for score in SCORES]
 FLOORS = [f"{score}_max_floor" for score in SCORES]
+WELL = 0.4
+"""Bilingual share from which a language counts as well bridged."""
 
 
 def row(cells: Iterable[object]) -> None:
@@ -40,9 +42,15 @@ def table(title: str, columns: Sequence[str]) -> None:
     row("---" for _ in columns)
 
 
-def number(value: float, signed: bool = False) -> str:
+def number(value: float) -> str:
     """Two digits, or a dash for no number."""
-    return "–" if pd.isna(value) else f"{value:{'+' if signed else ''}.2f}"
+    return "–" if pd.isna(value) else f"{value:.2f}"
+
+
+def spread(found: Iterable[float]) -> str:
+    """Mean, least and greatest."""
+    numbers = list(found)
+    return f"{number(sum(numbers) / len(numbers))} ({number(min(numbers))}–{number(max(numbers))})"
 
 
 def training(folder: Path) -> dict[str, object]:
@@ -80,7 +88,8 @@ def values(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
     wide = wide.join(pd.DataFrame(floors(Path(source))).T)
     wide = wide.join(accuracy.pivot_table("value", "language", "benchmark"), how="outer")
     wide.insert(0, "dial", pd.Series(dials(folder)))
-    return wide.sort_values("dial", ascending=False, kind="stable")
+    ordered: pd.DataFrame = wide.sort_values("dial", ascending=False, kind="stable")
+    return ordered
 
 
 def each_language(name: str, wide: pd.DataFrame) -> None:
@@ -92,15 +101,23 @@ def each_language(name: str, wide: pd.DataFrame) -> None:
 
 
 def models(all_values: Mapping[str, pd.DataFrame]) -> None:
-    """One row per model: means over the languages, and the three best-bridged languages' means."""
+    """One row per model: means over languages, the well-bridged ones, and English."""
     columns = [*MAXIMA, *FLOORS, *BENCHMARKS]
     table("Models: means over the 14 languages, English left out", ["model", *columns])
     for name, wide in all_values.items():
         mean = wide.drop(index=PARTNER)[columns].mean()
         row([name, *(number(mean[c]) for c in columns)])
+    table(
+        f"Languages with a bilingual share of {WELL} or more: mean, and least to greatest",
+        ["model", "languages", "mexa_max", "nasca_max above its floor"],
+    )
+    for name, wide in all_values.items():
+        well = wide[wide["dial"] >= WELL]
+        above = well["nasca_max"] - well["nasca_max_floor"]
+        row([name, len(well), spread(well["mexa_max"]), spread(above)])
     table("Models: English", ["model", *BENCHMARKS])
     for name, wide in all_values.items():
-        row([name, *(number(wide.loc[PARTNER, c]) for c in BENCHMARKS)])
+        row([name, *(number(float(wide[c][PARTNER])) for c in BENCHMARKS)])
 
 
 def with_the_dial(all_values: Mapping[str, pd.DataFrame]) -> None:
@@ -124,11 +141,8 @@ def seeds(all_values: Mapping[str, pd.DataFrame], of: Sequence[str]) -> None:
     columns = [*MAXIMA, "world_knowledge", "world_nli"]
     table(f"Spread over seeds ({', '.join(of)}): mean, and range", ["language", *columns])
     for code in all_values[of[0]].index:
-        cells = []
-        for column in columns:
-            found = [float(all_values[name].loc[code, column]) for name in of]
-            cells.append(f"{number(np.mean(found))} ({number(min(found))}–{number(max(found))})")
-        row([code, *cells])
+        entries = [all_values[name].loc[code] for name in of]
+        row([code, *(spread(float(entry[column]) for entry in entries) for column in columns)])
 
 
 def independent(keys: Iterable[str]) -> int:
