@@ -102,8 +102,9 @@ def _own_labels(covariates: Covariates) -> dict[str, Mapping[str, str]]:
 
 
 def _covariate_files(covariates: Covariates) -> list[dict[str, Any]]:
+    others = ("number", "weights", "commit", "date", "loaded", "versions")
     return [
-        {"source": path, "sha256": digest, "model": "covariates"}
+        {"source": path, "sha256": digest, "model": "covariates", **dict.fromkeys(others, "")}
         for path, digest in covariates.files
     ]
 

@@ -126,6 +126,7 @@
       mode: "vega-lite", renderer: many ? "canvas" : "svg", actions: false, ast: true, defaultStyle: false,
       tooltip: { disableDefaultStyle: true },
     });
+    for (const inner of element.children) inner.setAttribute("aria-hidden", "true");
     element.setAttribute("role", "img");
     element.setAttribute("aria-label", label); // the drawing code has put its own
     element.dataset.drawn = "yes";
@@ -373,7 +374,7 @@
 
   // --- language pairs ---------------------------------------------------------------------
 
-  function pairs() {
+  function pairs(element) {
     const matrix = D.pairs[Number($("pairs-matrix").value)];
     const metric = $("pairs-metric").value;
     const triangle = matrix.scores[metric];
@@ -386,7 +387,7 @@
     }));
     const top = Math.max(...cells.map((cell) => cell.value)) || 1;
     const best = cells.find((cell) => cell.value === top);
-    const small = names.length > 60;
+    const small = names.length > 60 || element.clientWidth < 480; // no room for names
     $("pairs-caption").textContent = `${metricLabel(metric)} on ${matrix.corpus}, n = ${matrix.n}; `
       + `closest: ${best.a} and ${best.b}, ${number(top)}.`
       + (small ? " Point at a cell to see its languages." : "");

@@ -87,6 +87,7 @@ def test_sorting_by_mouse_and_keyboard(small, open_page):
     heading = page.locator("#table thead th").nth(2).locator("[tabindex='0']").first
     heading.focus()
     page.keyboard.press("Enter")
+    opened.until("document.querySelector('#table th:nth-child(3)').hasAttribute('aria-sort')")
     first = [float(text) for text in column(page, 3)]
     assert first == sorted(first, reverse=score.get_attribute("aria-sort") == "descending")
     assert opened.clean(), opened.said
@@ -200,7 +201,7 @@ def test_another_language_and_matrix(small, open_page):
     )
     drawn(opened, "#pairs")
     assert "lab/alpha-8B" in page.locator("#pairs .chart").get_attribute("aria-label")
-    assert page.locator("#pairs .mark-rect path").count() == 40 * 39
+    assert page.locator("#pairs .role-mark.mark-rect path").count() == 40 * 39
     page.select_option("#pairs-metric", "mexa_max")
     opened.until("document.querySelector('#pairs-caption').textContent.startsWith('MEXA')")
     assert opened.clean(), opened.said
@@ -277,7 +278,7 @@ def test_204_languages_and_10_models(tmp_path, open_page):
     page = opened.page
     assert "of 2,030 rows" in page.locator(".dt-info").inner_text()
     chart = drawn(opened, "#heat")
-    assert chart.locator(".mark-rect path").count() == 2030
+    assert chart.locator(".role-mark.mark-rect path").count() == 2030
     started = time.perf_counter()
     page.locator(".dt-search input").fill("swahili")
     opened.until(f"document.querySelectorAll('{ROWS}').length === 10")
