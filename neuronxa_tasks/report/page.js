@@ -326,7 +326,7 @@
       chart(element, () => (points.length ? {
         template: "profile",
         values: { profile: points, top, height: 170,
-          band: chosen ? [] : points.filter((point) => point.what === D.representations[representation()]) },
+          band: points.filter((point) => point.what === D.representations[representation()]) },
         label: `Layer profile of ${D.models[model]}${chosen ? ` in ${name(chosen)}` : ", mean over languages"}: `
           + mine.map((line) => {
             const rates = chosen ? (line.of[chosen] || []).map((rate) => rate / 1000) : line.mean;
