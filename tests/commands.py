@@ -36,7 +36,7 @@ class Finished:
     def samples(self, task: str) -> list[dict[str, Any]]:
         """The logged samples of a task."""
         (file,) = self.folder.rglob(f"samples_{task}_2*.jsonl")
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
 
 
 Command = Callable[..., Finished]

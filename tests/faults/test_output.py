@@ -76,8 +76,11 @@ def test_disk_that_gets_full_under_a_report(tmp_path: Path, verb: str) -> None:
     for code in ("eng_Latn", "fra_Latn"):
         lines = "".join(f"{code} {number}\n" for number in range(100))
         (text / f"{code}.txt").write_text(lines, encoding="utf-8")
+    scores = text / "scores.csv"
+    rows = [f"m,{c},{b},0.{i}" for b in ("xnli", "xcopa") for i, c in enumerate(["ar", "de", "fr"])]
+    scores.write_text("\n".join(["model,language,benchmark,value", *rows, ""]), encoding="utf-8")
     words = {
-        "correlate": ["correlate", HISTORIC, "--between", "--no-figures", "-o", "out"],
+        "correlate": ["correlate", scores, "--between", "--no-figures", "-o", "out"],
         "leaderboard": ["leaderboard", HISTORIC, "-o", "out"],
         "tasks": ["tasks", "new", "mine", text, "-o", "out"],
     }[verb]
@@ -126,6 +129,7 @@ def read_only() -> Iterator[Path]:
     """A folder that this process cannot write to, also where it is that of root."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "out"
+        check_output(folder, {"pretrained": "a/b"})  # imports what nobody else may read
         folder.mkdir(mode=0o555)
         Path(name).chmod(0o755)
         root = os.geteuid() == 0
