@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+import pandas as pd
+
 from neuronxa_tasks.results import Results
 from neuronxa_tasks.results.files import at, each_run, finite
 
@@ -94,7 +96,7 @@ def setting_rows(results: Results, facts: dict[str, FileFacts]) -> list[dict[str
         *(frame[name] for name in columns), strict=True
     ):
         found = json.loads(settings)
-        if fewshot == fewshot and kind == "benchmark":  # pandas' missing integer is not itself
+        if kind == "benchmark" and pd.notna(fewshot):
             found = {"fewshot": int(fewshot), **found}
         told = _listed(found)
         corpus = str(benchmark).removeprefix("neuronxa_").partition(" [")[0]

