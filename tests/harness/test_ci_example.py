@@ -13,8 +13,9 @@ import pytest
 import torch
 import yaml
 from commands import BIN, ENVIRONMENT
-from models import byte_tokenizer, tiny_model
 from transformers import AutoModelForCausalLM
+
+from neuronxa_tasks.demo import shipped
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "gate-checkpoint.yml"
 
@@ -57,10 +58,10 @@ def run_step(
 ) -> subprocess.CompletedProcess[str]:
     """Runs a step as the runner does: `bash -e`, with the workflow's variables.
 
-    Only what is run is smaller: two languages of the shipped text, on the CPU.
+    Only what is run is smaller: two languages of the toy world, on the CPU.
     """
     variables = {
-        "TASKS": "neuronxa_mini_fra_Latn,neuronxa_mini_deu_Latn",
+        "TASKS": "neuronxa_world_fra_Latn,neuronxa_world_ell_Grek",
         "MODEL_ARGS": workflow["env"]["MODEL_ARGS"].replace("bfloat16", "float32"),
         "RUN_OPTIONS": f"{workflow['env']['RUN_OPTIONS']} --device cpu",
         "MODEL": str(model),
@@ -79,10 +80,7 @@ def run_step(
 @pytest.mark.harness
 @pytest.mark.timeout(3600)
 def test_its_steps_run_as_they_stand(workflow: dict[Any, Any], tmp_path: Path) -> None:
-    torch.manual_seed(5)
-    good, bad = tmp_path / "good", tmp_path / "bad"
-    tiny_model("llama").save_pretrained(good)
-    byte_tokenizer(bos=True).save_pretrained(good)
+    good, bad = shipped.folder(), tmp_path / "bad"
     shutil.copytree(good, bad)
     model = AutoModelForCausalLM.from_pretrained(good)
     with torch.no_grad():

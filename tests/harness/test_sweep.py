@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 from commands import BIN, ENVIRONMENT
 from hub import Repository, serve
 from models import byte_tokenizer, tiny_model
@@ -29,8 +28,7 @@ LOADED = "Selected Tasks"
 
 def save(folder: Path, seed: int) -> Path:
     """A tiny random checkpoint of its own."""
-    torch.manual_seed(seed)
-    tiny_model("llama").save_pretrained(folder)
+    tiny_model("llama", seed=seed).save_pretrained(folder)
     byte_tokenizer(bos=True).save_pretrained(folder)
     return folder
 
