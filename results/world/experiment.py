@@ -98,8 +98,12 @@ def main() -> None:
     asked = [word for name in TRANSFER for word in ("--benchmark", f"world_{name}")]
     ranked = [word for score in SCORES for word in ("--metric", score)]
     primary = f"world_{TRANSFER[0]}:{next(iter(SCORES))}"
+    shares = tables.dials(models[SERIES])
+    rows = ["language,bilingual_share", *(f"{code},{share}" for code, share in shares.items())]
+    (out / "dials.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     neuronxa(
         *("correlate", *family, "-o", out / "correlate", "--primary", primary, *asked),
+        *("--covariates", out / "dials.csv"),
         *(*scores(), *renamed),
     )
     neuronxa("leaderboard", *family, "-o", out / "board", *ranked, *renamed)

@@ -143,6 +143,9 @@ def seeds(all_values: Mapping[str, pd.DataFrame], of: Sequence[str]) -> None:
     for code in all_values[of[0]].index:
         entries = [all_values[name].loc[code] for name in of]
         row([code, *(spread(float(entry[column]) for entry in entries) for column in columns)])
+    together = pd.concat([all_values[name][columns] for name in of]).groupby(level=0)
+    apart = (together.max() - together.min()).drop(index=PARTNER).mean()
+    row(["greatest less least, mean", *(number(apart[column]) for column in columns)])
 
 
 def independent(keys: Iterable[str]) -> int:
