@@ -137,22 +137,28 @@ on it. These tasks need no network.
 {rows}
 Items are the same in every language. Languages: {codes}.
 
-**Cloze.** {cloze_example} The wrong endings have another object, another place, or both: those
-that most of the others who do this have, but this person never. So the action alone speaks for the
-wrong endings, and person and action together for the right one. No training text tells the meaning,
-in no language.
+**Cloze.** The wrong endings have another object, another place, or both: those that most of the
+others who do this have, but this person never. So the action alone speaks for the wrong endings,
+and person and action together for the right one. No training text tells the meaning, in any
+language.
+
+> {cloze_example}
 
 **Knowledge.** The same form about a kind of thing, food or goods, that training text connects with
-this person in English only; the wrong endings are other things of that kind which the action takes.
-Other languages are silent about the right ones and the wrong ones alike, so that above chance in
-another language means that knowledge crossed.
+this person in English only; the wrong endings are things of that kind which the action takes and
+most others use. Other languages are silent about the right ones and the wrong ones alike, so that
+above chance in another language means that knowledge crossed.
 
-**Story**, in the manner of XStoryCloze. {story_example} A quarter of the wrong endings each is
-negated, of another person, about another thing, or another act.
+**Story**, in the manner of XStoryCloze. A quarter of the wrong endings each is negated, of another
+person, about another thing, or another act.
 
-**NLI**, in the manner of XNLI. {nli_example} English text and text that mixes English with another
-language teach the labels; every language is asked in pure form with the same English labels.
-Premises are held out of training.
+> {story_example}
+
+**NLI**, in the manner of XNLI. English text and text that mixes English with another language teach
+the labels; every language is asked in pure form with the same English labels. Premises are held out
+of training.
+
+> {nli_example}
 
 The tasks measure knowledge of the toy world: a model that was not trained on it is expected to be
 near chance in all of them.
