@@ -10,7 +10,7 @@ export TOKENIZERS_PARALLELISM := false
 .PHONY: help demo test test-all lint configs constraints clean
 
 help:
-	@echo "make demo      environment, then the main job on what the package ships"
+	@echo "make demo      environment, then five shipped models, one table, one page"
 	@echo "make test      environment, lint, types, tests (slow ones left out)"
 	@echo "make test-all  the same with the slow tests"
 	@echo "make configs   write task_configs/ again from the language table"
@@ -21,12 +21,22 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt --editable ".[peft,report,mixed]" --group dev
 	touch $(READY)
 
+# One harness run per shipped model, then one table and one page over all of them.
+MODELS := llama qwen3 mistral glm4 olmo2
+TASKS := neuronxa_world,neuronxa_world_cloze,neuronxa_world_knowledge,neuronxa_world_story,neuronxa_world_nli
+# At this size more threads only wait for each other.
+demo: export OMP_NUM_THREADS = 1
 demo: $(READY)
-	$(BIN)/neuronxa run --model hf-neuronxa \
-	  --model_args pretrained=$$($(BIN)/neuronxa path --checkpoint),dtype=float32 \
-	  --tasks neuronxa_world,neuronxa_mini,neuronxa_world_cloze \
-	  --batch_size 32 --device cpu --output_path demo-results
-	@echo && echo "Results file:" && ls -t demo-results/*/results_*.json | head -n 1
+	for name in $(MODELS); do \
+	  folder=$$($(BIN)/neuronxa path --checkpoint $$name) && \
+	  $(BIN)/neuronxa run --model hf-neuronxa --model_args pretrained=$$folder,dtype=float32 \
+	    --tasks $(TASKS) --metadata '{"control": "untrained", "control_seeds": 1}' \
+	    --batch_size 64 --device cpu --output_path demo-results/runs/$$name || exit 1; \
+	done
+	$(BIN)/neuronxa leaderboard demo-results/runs --latest -o demo-results/board
+	$(BIN)/neuronxa report demo-results/runs --latest -o demo-results/report.html
+	@echo && sed -n 1,40p demo-results/board/leaderboard.md
+	@echo "The page: demo-results/report.html"
 
 lint: $(READY)
 	$(BIN)/ruff check .
