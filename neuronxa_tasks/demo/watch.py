@@ -53,6 +53,6 @@ def watch(
             true = torch.diagonal(cosine, dim1=1, dim2=2)
             rivals = (cosine >= true[:, :, None]).sum(2) + (cosine >= true[:, None, :]).sum(1)
             # The true pair itself is counted once in its row and once in its column.
-            scores[code] = float((rivals == 2).float().mean(1).max())
+            scores[code] = round(float((rivals == 2).float().mean(1).max()), 4)
     model.train(training)
     return scores
