@@ -27,16 +27,17 @@ TASKS := neuronxa_world,neuronxa_world_cloze,neuronxa_world_knowledge,neuronxa_w
 # At this size more threads only wait for each other.
 demo: export OMP_NUM_THREADS = 1
 demo: $(READY)
+	set -e; names=; \
 	for name in $(MODELS); do \
-	  folder=$$($(BIN)/neuronxa path --checkpoint $$name) && \
+	  folder=$$($(BIN)/neuronxa path --checkpoint $$name); \
+	  names="$$names --name $$folder=$$name"; \
 	  $(BIN)/neuronxa run --model hf-neuronxa --model_args pretrained=$$folder,dtype=float32 \
 	    --tasks $(TASKS) --metadata '{"control": "untrained", "control_seeds": 1}' \
-	    --batch_size 64 --device cpu --output_path demo-results/runs/$$name || exit 1; \
-	done
-	$(BIN)/neuronxa leaderboard demo-results/runs --latest -o demo-results/board
-	$(BIN)/neuronxa report demo-results/runs --latest -o demo-results/report.html
-	@echo && sed -n 1,40p demo-results/board/leaderboard.md
-	@echo "The page: demo-results/report.html"
+	    --batch_size 64 --device cpu --output_path demo-results/runs/$$name; \
+	done; \
+	$(BIN)/neuronxa leaderboard demo-results/runs --latest $$names -o demo-results/board; \
+	$(BIN)/neuronxa report demo-results/runs --latest $$names -o demo-results/report.html
+	@echo "Look at demo-results/report.html; the tables are in demo-results/board/"
 
 lint: $(READY)
 	$(BIN)/ruff check .
