@@ -63,7 +63,9 @@ class Runs:
         self.process.stdin.write(json.dumps(job) + "\n")
         self.process.stdin.flush()
         answer = json.loads(self.process.stdout.readline())
-        return Run(answer["code"], answer["seconds"], log.read_text(encoding="utf-8"), out)
+        # A process that was killed at once has not even begun its log.
+        told = log.read_text(encoding="utf-8") if log.exists() else ""
+        return Run(answer["code"], answer["seconds"], told, out)
 
 
 @dataclass(frozen=True)
