@@ -174,6 +174,8 @@ def work():
     return rank
 try:
     assert together(lm, work) == [0, 1, 2]
+    distributed.barrier()
+    distributed.destroy_process_group()  # else a late thread may abort an ended process
     print("done", flush=True)
 except NeuronXAError as error:
     print("neuronxa:", error, flush=True)
@@ -213,7 +215,9 @@ def test_end_of_one_process_is_told_without_a_launcher(
         for rank, output in enumerate(outputs)
     ]
     try:
-        assert [process.wait(timeout=LIMIT) for process in processes] == codes
+        ended = [process.wait(timeout=LIMIT) for process in processes]
+        # A process that ends by an exception leaves gloo's threads behind, and they may abort it.
+        assert [1 if code == -signal.SIGABRT else code for code in ended] == codes
     finally:
         for process in processes:
             process.kill()

@@ -47,16 +47,17 @@ def sentences_of(model_type: str, n: int) -> list[str]:
     lines = (MINI / "deu_Latn.txt").read_text(encoding="utf-8").splitlines()
     model = model_of(model_type)
     chosen: list[str] = []
-    for line in lines:
+    # Shorter ones hold fewer values, for a family in which every longer one has a close one.
+    for text in (line[:length] for length in (20, 8, 4) for line in lines):
         # Nearer to a threshold than the rounding of float32, a neuron is neither on nor off.
-        read = naive.read(model, TOKENIZER, line[:20])
+        read = naive.read(model, TOKENIZER, text)
         gaps = [
             naive.top_tenth(activation, widths(ffn))[1]
             for tap in (read.gate, read.inner)
             for activation, ffn in zip(tap, locate(model).ffns, strict=True)
         ]
-        if min(read.margin, *gaps) > MARGIN:
-            chosen.append(line[:20])
+        if min(read.margin, *gaps) > MARGIN and text not in chosen:
+            chosen.append(text)
         if len(chosen) == n:
             break
     assert len(chosen) == n

@@ -46,6 +46,8 @@ class Place:
         return subprocess.Popen(
             [sys.executable, "-m", "neuronxa_tasks", *self.words(*options)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            # Tests in the background of a shell inherit that Ctrl-C is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )  # fmt: skip
 
     @property
