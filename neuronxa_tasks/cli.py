@@ -247,7 +247,7 @@ def _run(arguments: list[str]) -> int:
                 "parts that you need, or write one group of both for --include_path."
             ) from None
         raise
-    if os.environ.get("RANK", "0") == "0":
+    if blocks and os.environ.get("RANK", "0") == "0":
         print("\n\n".join(map(summary, blocks)))
     return 0
 
