@@ -48,7 +48,9 @@ def cosine(pivot: Tensor, target: Tensor) -> Tensor:
     """
     if pivot.device.type == "mps":  # has no float64
         pivot, target = pivot.cpu(), target.cpu()
-    return unit(pivot) @ unit(target).T
+    pivot, target = pivot.to(torch.float64), target.to(torch.float64)
+    # The product is divided, not the vectors: n x n numbers instead of n x F.
+    return (pivot @ target.T).div_(_norms(pivot)).div_(_norms(target).T)
 
 
 def unit(vectors: Tensor) -> Tensor:
@@ -58,8 +60,13 @@ def unit(vectors: Tensor) -> Tensor:
         vectors: [n, F], any float dtype, on a device that has float64.
     """
     vectors = vectors.to(torch.float64)
+    return vectors / _norms(vectors)
+
+
+def _norms(vectors: Tensor) -> Tensor:
+    """Euclidean norms [n, 1]; 1 for a row of zeros, which stays as it is when divided."""
     norms = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
-    return vectors / torch.where(norms > 0, norms, torch.ones_like(norms))
+    return torch.where(norms > 0, norms, 1.0)
 
 
 def count_rivals(similarity: Tensor) -> Tensor:

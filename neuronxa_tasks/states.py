@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -200,26 +199,22 @@ class Encoder:
             )
         # Longest first: padding is least, and memory runs out at once or never.
         distinct = sorted(dict.fromkeys(inputs), key=len, reverse=True)
-        place = {ids: row for row, ids in enumerate(distinct)}
-        row_of = [place[ids] for ids in inputs]
-        first = {row: i for i, row in reversed(list(enumerate(row_of)))}
-        copies = Counter(row_of)
+        places: dict[tuple[int, ...], list[int]] = {ids: [] for ids in distinct}
+        for i, ids in enumerate(inputs):
+            places[ids].append(i)
         filled: Pooled = {}
         with torch.inference_mode(), self._taps:
             for start, stop, pooled in self._batches(distinct):
-                self._check_finite(pooled, sentences, [first[row] for row in range(start, stop)])
+                of_row = [places[ids] for ids in distinct[start:stop]]
+                self._check_finite(pooled, sentences, [of[0] for of in of_row])
                 for name, layers in pooled.items():
                     if name not in filled:
                         filled[name] = [
-                            each.new_empty(len(distinct), each.shape[1]) for each in layers
+                            each.new_empty(len(inputs), each.shape[1]) for each in layers
                         ]
-                    for whole, rows in zip(filled[name], layers, strict=True):
-                        whole[start:stop] = rows
+                _put(pooled, filled, of_row)
                 if progress is not None:
-                    progress(sum(copies[row] for row in range(start, stop)))
-            for layers in filled.values():
-                for index, rows in enumerate(layers):  # one layer at a time is there twice
-                    layers[index] = rows[torch.tensor(row_of, device=rows.device)]
+                    progress(sum(map(len, of_row)))
         return SentenceVectors(
             tokens=tuple(len(ids) for ids in inputs),
             truncated=truncated,
@@ -281,8 +276,9 @@ class Encoder:
         for kind, name in (("neuron activations", "nav"), ("hidden states", "hidden")):
             layers = pooled[name]
             device = layers[0].device
-            # Together, so that an accelerator is waited for once.
-            finite = torch.stack([each.isfinite().all(dim=1).to(device) for each in layers])
+            # NaN and infinity pass through a maximum; together, so that an accelerator is waited
+            # for once.
+            finite = torch.stack([each.abs().amax(dim=1).to(device) for each in layers]).isfinite()
             if not bool(finite.all()):
                 layer, row = (int(i) for i in (~finite).nonzero()[0])
                 if kind == "neuron activations":
@@ -311,6 +307,26 @@ def token_weights(lengths: Tensor, longest: int, weights: Weights) -> Tensor:
     else:
         raw = (positions == lengths.unsqueeze(1)).long()
     return (raw.double() / raw.sum(dim=1, keepdim=True)).float()
+
+
+def _put(pooled: Pooled, filled: Pooled, places: Sequence[Sequence[int]]) -> None:
+    """Copy the vectors of a batch to the sentences that have its tokens.
+
+    Args:
+        pooled: Per name and layer [B, F].
+        filled: Per name and layer [n, F]; receives the rows.
+        places: Per row of the batch the sentences, at least one.
+    """
+    rows = torch.tensor([row for row, of in enumerate(places) for _ in of])
+    into = torch.tensor([i for of in places for i in of])
+    on = {into.device: (rows, into)}
+    for name, layers in pooled.items():
+        for vectors, whole in zip(layers, filled[name], strict=True):
+            device = whole.device  # the layers of one model may be on several
+            if device not in on:
+                on[device] = rows.to(device), into.to(device)
+            taken = vectors if len(rows) == len(places) else vectors[on[device][0]]
+            whole.index_copy_(0, on[device][1], taken)
 
 
 def _not_finite(kind: str, layer: int, sentence: str, dtype: torch.dtype) -> NeuronXAError:

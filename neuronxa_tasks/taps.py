@@ -131,7 +131,7 @@ class Taps:
                     "run the benchmarks alone."
                 )
         pooled = {
-            name: [torch.cat([part[name] for part in parts], dim=1) for parts in networks]
+            name: [_joined([part[name] for part in parts]) for parts in networks]
             for name in ("nas", "nav", *sorted(self._also - {"signs"}))
         }
         for name in ("hidden", *sorted(self._also & {"signs"})):
@@ -277,6 +277,11 @@ class Taps:
         """Let go of what belongs to one forward pass."""
         self._neurons = {place: [] for place in self._neurons}
         self._hidden, self._tokens = [], {}
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """The neurons of all parts of a network, [B, F]."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
 def _wrong_width(tap: str, neurons: DenseNeurons, values: Tensor) -> NeuronXAError:
