@@ -2,7 +2,8 @@
 
 Loading takes many seconds, the run of a tiny model few. Reads one JSON object per line: the
 arguments, further environment, a file for the output, and after how many seconds to kill -9 the
-run (or null). Answers with the exit code, negative where a signal ended it, and the seconds taken.
+run (or null), counted from its start, or from the moment when a folder has a number of kept
+results. Answers with the exit code, negative where a signal ended it, and the seconds taken.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def main() -> None:
         if pid == 0:
             _run(job)
         if job["kill_after"] is not None:
-            _wait(pid, start + job["kill_after"])
+            _await_kill(pid, start, job["kill_after"], job["kept"])
             os.kill(pid, signal.SIGKILL)  # harmless where it has ended: nobody has waited for it
         _, status = os.waitpid(pid, 0)
         answer = {"code": os.waitstatus_to_exitcode(status), "seconds": time.monotonic() - start}
@@ -77,8 +78,17 @@ def _run(job: dict[str, object]) -> None:
         os._exit(code)
 
 
-def _wait(pid: int, until: float) -> None:
-    while time.monotonic() < until:
+def _await_kill(pid: int, start: float, after: float, kept: tuple[str, int] | None) -> None:
+    if kept:
+        folder, results = kept
+        _wait(pid, lambda: sum(1 for _ in Path(folder).rglob("*.gz")) >= results)
+        start = time.monotonic()
+    _wait(pid, lambda: time.monotonic() >= start + after)
+
+
+def _wait(pid: int, come: Callable[[], bool]) -> None:
+    """Until the moment has come or the process has ended."""
+    while not come():
         if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
             return
         time.sleep(0.001)
