@@ -104,7 +104,11 @@ def render(
     files: dict[str, bytes] = {}
     parts: list[str] = []
     for drawing in drawings:
-        spec = drawing.chart if isinstance(drawing.chart, dict) else drawing.chart.to_dict()
+        spec = (
+            drawing.chart
+            if isinstance(drawing.chart, dict)
+            else drawing.chart.to_dict(validate=False)
+        )
         svg = str(convert.vegalite_to_svg(spec, vl_version=version))
         files[f"figures/{drawing.name}.svg"] = _renumbered(svg).encode()
         files[f"figures/{drawing.name}.png"] = convert.vegalite_to_png(

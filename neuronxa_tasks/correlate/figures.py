@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from neuronxa_tasks.correlate.settings import Record
 
 MAX_SCATTERS = 12
 """More pairs than this are not drawn; the report says which."""
+MAX_PANELS = 24
+"""A figure shows at most so many models, the first by name; its caption says so."""
 _GRID = 41
 _COLUMNS = 4
 _SIZE = 200
@@ -49,13 +51,18 @@ def draw(
     study: Study, analysis: Analysis, libraries: Libraries, confidence: float
 ) -> tuple[Drawing, ...]:
     """Draws a scatter for each pair and a layer profile for each outcome."""
-    alt = libraries.altair
+    # Altair would check every part of every panel against its schema, many times over.
+    with libraries.altair.utils.schemapi.debug_mode(False):
+        return _drawings(study, analysis, libraries.altair, confidence)
+
+
+def _drawings(study: Study, analysis: Analysis, alt: Any, confidence: float) -> tuple[Drawing, ...]:
     short = short_codes(study)
     records = {(r["model"], r["x"], r["y"]): r for r in analysis.correlations}
     drawings = [
         Drawing(
             f"scatter_{file_name(pair.y.label)}_{file_name(pair.x.label)}",
-            f"{pair.y.label} against {pair.x.label}",
+            f"{pair.y.label} against {pair.x.label}{_shown(_models(pair, records))}",
             _scatter(alt, pair, records, short, confidence),
         )
         for pair in drawn_pairs(study, analysis)[0]
@@ -67,7 +74,8 @@ def draw(
     drawings += [
         Drawing(
             f"layers_{file_name(label)}",
-            f"r of each layer's alignment with {label} over languages",
+            f"r of each layer's alignment with {label} over languages"
+            + _shown({record["model"] for record in layers}),
             _profile(alt, layers),
         )
         for label, layers in sorted(by_outcome.items())
@@ -130,6 +138,20 @@ def domains(pair: Pair, models: Sequence[str]) -> tuple[list[float], list[float]
     )
 
 
+def _models(pair: Pair, records: dict[tuple[str, str, str], Record]) -> list[str]:
+    """The models that have this correlation."""
+    return [
+        model
+        for model in pair.models()
+        if not math.isnan(records[(model, pair.x.label, pair.y.label)]["r"])
+    ]
+
+
+def _shown(models: Collection[str]) -> str:
+    """What a caption says about models for which there is no room."""
+    return "" if len(models) <= MAX_PANELS else f" (the first {MAX_PANELS} of {len(models)} models)"
+
+
 def _scatter(
     alt: Any,
     pair: Pair,
@@ -137,11 +159,7 @@ def _scatter(
     short: dict[str, str],
     confidence: float,
 ) -> Any:
-    models = [
-        model
-        for model in pair.models()
-        if not math.isnan(records[(model, pair.x.label, pair.y.label)]["r"])
-    ]
+    models = _models(pair, records)[:MAX_PANELS]
     (x0, x1), (y0, y1) = domains(pair, models)
     template = scatter_template(alt)
     panels = []
@@ -166,12 +184,18 @@ def _scatter(
             f"r = {record['r']:.2f} [{record['fisher_low']:.2f}, {record['fisher_high']:.2f}], "
             f"n = {record['n']}",
         ]
-        panels.append(alt.Chart.from_dict(filled).properties(title=alt.Title(title, fontSize=10)))
+        panels.append(
+            alt.Chart.from_dict(filled, validate=False).properties(
+                title=alt.Title(title, fontSize=10)
+            )
+        )
     return _grid(alt, panels)
 
 
 def _profile(alt: Any, layers: list[Record]) -> Any:
     several = len({record["corpus"] for record in layers}) > 1
+    shown = sorted({record["model"] for record in layers})[:MAX_PANELS]
+    layers = [record for record in layers if record["model"] in shown]
     panels_of: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for record in layers:
         panels_of[(record["model"], record["corpus"] if several else "")].append(
