@@ -92,22 +92,22 @@ def check_score(metric: str, value: float, facts: dict[str, Any], task: str, pat
         )
 
 
-def layer_rows(key: Row, facts: dict[str, Any]) -> list[Row]:
-    """One row per representation, direction and layer; `key` says of which task."""
-    return [
-        {
-            **key,
-            "representation": representation,
-            "direction": direction,
-            # Layer l is the block with number l, from 1; hidden states have the embeddings as 0.
-            "layer": position if representation == "hidden" else position + 1,
-            "hits": count,
-            "n": facts["n"],
-        }
+LAYER_COLUMNS = ("representation", "direction", "layer", "hits")
+
+
+def layer_columns(facts: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Columns of a table with one row per representation, direction and layer.
+
+    Kept as columns because there are hundreds of rows in each results file.
+    """
+    rows = [
+        # Layer l is the block with number l, from 1; hidden states have the embeddings as 0.
+        (representation, direction, position + (representation != "hidden"), count)
         for representation in _REPRESENTATIONS
         for direction in _DIRECTIONS
         for position, count in enumerate(facts[representation][direction])
     ]
+    return dict(zip(LAYER_COLUMNS, zip(*rows, strict=True), strict=True))
 
 
 def token_rows(key: Row, facts: dict[str, Any]) -> list[Row]:

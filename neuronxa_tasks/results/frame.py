@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.results.block import LAYER_COLUMNS
 from neuronxa_tasks.results.checks import (
     check_texts,
     fill_revisions,
@@ -207,7 +209,7 @@ def read_results(
     return Results(
         frame=_frame(rows, COLUMNS, order),
         unmapped=_frame(unmapped, _UNMAPPED, ["model", "revision", "task", "metric", "source"]),
-        layers=_frame(kept_layers, _LAYERS, layer_order),
+        layers=_layer_frame(kept_layers, layer_order),
         tokens=_frame(kept_tokens, _TOKENS, [*order[:2], "benchmark", "language"]),
         runs=_frame(runs, _RUNS, ["source"]),
         samples=samples,
@@ -215,9 +217,34 @@ def read_results(
     )
 
 
+def _layer_frame(parts: list[Row], order: list[str]) -> pd.DataFrame:
+    """The tables of all tasks one below the other."""
+    lengths = [len(part["columns"]["hits"]) for part in parts]
+    columns: dict[str, Iterable[Any]] = {
+        name: (
+            [value for part in parts for value in part["columns"][name]]
+            if name in LAYER_COLUMNS
+            else np.repeat(np.array([part[name] for part in parts], dtype=object), lengths)
+        )
+        for name in _LAYERS
+    }
+    return _sorted(columns, _LAYERS, order)
+
+
 def _frame(rows: list[Row], columns: dict[str, str], order: list[str]) -> pd.DataFrame:
-    frame = pd.DataFrame({name: [row.get(name) for row in rows] for name in columns})
+    return _sorted({name: [row.get(name) for row in rows] for name in columns}, columns, order)
+
+
+def _sorted(
+    values: Mapping[str, Iterable[Any]], columns: dict[str, str], order: list[str]
+) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {
+            # As objects, so that a text that stands in many rows is there once.
+            name: pd.Series(list(values[name]), dtype=object if kind == "str" else None)
+            for name, kind in columns.items()
+        }
+    )
     frame = frame.astype({name: kind for name, kind in columns.items() if kind != "str"})
-    frame = frame.astype({name: object for name, kind in columns.items() if kind == "str"})
     ordered: pd.DataFrame = frame.sort_values(order, kind="stable", ignore_index=True)
     return ordered

@@ -14,7 +14,7 @@ from neuronxa_tasks.results.block import (
     alignment_settings,
     alignment_tasks,
     check_score,
-    layer_rows,
+    layer_columns,
     token_rows,
 )
 from neuronxa_tasks.results.files import (
@@ -40,7 +40,8 @@ class RunRows:
     Attributes:
         rows: one per task with a language and metric; see `frame.COLUMNS`.
         unmapped: the same of tasks whose language is not known, with `why`.
-        layers: one per layer, representation and direction of an alignment task.
+        layers: one per alignment task; its `columns` have one row per representation, direction
+            and layer, see `block.layer_columns`.
         tokens: one per alignment task.
         run: model, revision, versions and date of the file.
         notes: what should be known, one sentence each.
@@ -177,7 +178,7 @@ def rows_of(
         if facts is not None:
             key = {name: base[name] for name in ("model", "revision", "task", "source")}
             key |= {"benchmark": benchmark, "language": language}
-            out.layers += layer_rows(key, facts)
+            out.layers.append({**key, "n": facts["n"], "columns": layer_columns(facts)})
             out.tokens += token_rows(key, facts)
     out.run["tasks"] = len({row["task"] for row in out.rows})
     return out
