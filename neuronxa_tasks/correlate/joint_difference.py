@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from neuronxa_tasks.stats import MIN_POINTS, BootstrapInterval
 from neuronxa_tasks.stats.columns import FloatArray, IntArray
-from neuronxa_tasks.stats.correlation import rowwise_correlation
+from neuronxa_tasks.stats.correlation import resampled_correlation, rowwise_correlation
 from neuronxa_tasks.stats.resampling import (
     NO_BOOTSTRAP,
     bootstrap_distribution,
@@ -75,7 +75,7 @@ def joint_difference(
         sums = np.zeros((2, len(rows)))
         count = np.zeros(len(rows))
         for k in range(models):
-            r = np.stack([rowwise_correlation(x[k][rows], y[k][rows]) for x in (a, b)])
+            r = np.stack([resampled_correlation(x[k], y[k], rows) for x in (a, b)])
             usable = (np.abs(r) < 1.0).all(axis=0) & (different >= MIN_POINTS)
             sums[:, usable] += np.arctanh(r[:, usable])
             count += usable

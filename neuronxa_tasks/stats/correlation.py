@@ -32,6 +32,12 @@ from neuronxa_tasks.stats.resampling import (
 
 _PERFECT = 1e-14
 
+_MANY, _WIDE = 1000, 300
+"""Numbers in all resamples from which on counting pays, and points up to which it does."""
+
+_LOSES, _NEARLY = 1e-3, 1e-9
+"""A variance this small beside its mean square, and an r this near to 1, are computed anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
@@ -83,6 +89,64 @@ def rowwise_correlation(x: FloatArray, y: FloatArray, kind: Kind = "pearson") ->
     # A perfect line must give 1, not 1 - 1e-16, whose Fisher z would be a large finite number.
     r = np.where(np.abs(r) > 1.0 - _PERFECT, np.sign(r), r)
     return np.asarray(np.where(flat_x | flat_y, math.nan, r), dtype=np.float64)
+
+
+def resampled_correlation(
+    x: FloatArray, y: FloatArray, rows: IntArray, kind: Kind = "pearson"
+) -> FloatArray:
+    """Correlation of each resample: `rowwise_correlation(x[rows], y[rows], kind)`, faster.
+
+    A resample is counted, not copied: how often each point is in it. All sums are then products
+    of the counts with a few columns; so are ranks, which count the points below. What is nearly
+    constant or nearly perfect in this way, where sums lose digits, is computed anew.
+
+    Args:
+        x: `[n]` float64; points that no resample has may be NaN.
+        y: `[n]`, likewise.
+        rows: `[m, k]` indices into x and y.
+        kind: as in `rowwise_correlation`.
+
+    Returns:
+        `[m]` float64 in [-1, 1]; NaN where x or y of a resample is constant.
+    """
+    m, k = rows.shape
+    n = len(x)
+    if m * k < _MANY or n > _WIDE:
+        return rowwise_correlation(x[rows], y[rows], kind)
+    places = rows + n * np.arange(m, dtype=np.int64)[:, None]
+    counts = np.bincount(places.ravel(), minlength=m * n).reshape(m, n).astype(np.float64)
+    there = counts.any(axis=0)
+    counts, columns = np.ascontiguousarray(counts[:, there]), (x[there], y[there])
+    if kind == "spearman":
+        a, b = (_centred_ranks(column, counts, k) for column in columns)
+        weighted = counts * a
+        ab, aa, bb = (weighted * b).sum(1), (weighted * a).sum(1), (counts * b * b).sum(1)
+        poor = (aa == 0) | (bb == 0)  # ranks are halves of integers: their sums are exact
+    else:
+        (a, _), (b, _) = (deviations(column) for column in columns)
+        sums = counts @ np.stack([a, b, a * b, a * a, b * b], axis=1)
+        mean_a, mean_b = sums[:, 0] / k, sums[:, 1] / k
+        ab = sums[:, 2] - mean_a * sums[:, 1]
+        aa = sums[:, 3] - mean_a * sums[:, 0]
+        bb = sums[:, 4] - mean_b * sums[:, 1]
+        poor = (aa <= _LOSES * sums[:, 3]) | (bb <= _LOSES * sums[:, 4])
+    r = np.divide(ab, np.sqrt(np.abs(aa * bb)), out=np.zeros(m), where=~poor)
+    poor |= np.abs(r) > 1.0 - _NEARLY
+    again = rows[poor]
+    r[poor] = rowwise_correlation(x[again], y[again], kind)
+    return np.asarray(r, dtype=np.float64)
+
+
+def _centred_ranks(column: FloatArray, counts: FloatArray, k: int) -> FloatArray:
+    """The rank that each point has, or would have, in each resample, less the mean rank.
+
+    Args:
+        column: `[n]` values.
+        counts: `[m, n]` how often each point is in a resample.
+        k: points in a resample.
+    """
+    below = (column[:, None] < column[None, :]) + 0.5 * (column[:, None] == column[None, :])
+    return np.asarray(counts @ below - k / 2.0, dtype=np.float64)
 
 
 def missing_reason(n: int, columns: dict[str, FloatArray]) -> str | None:
@@ -151,7 +215,7 @@ def correlation(
     r = float(rowwise_correlation(used_x, used_y, kind))
 
     def statistic(rows: IntArray) -> FloatArray:
-        return rowwise_correlation(used_x[rows], used_y[rows], kind)
+        return resampled_correlation(used_x, used_y, rows, kind)
 
     bootstrap = NO_BOOTSTRAP
     if abs(r) < 1.0:

@@ -19,7 +19,12 @@ from neuronxa_tasks.stats.columns import (
     complete_rows,
     deviations,
 )
-from neuronxa_tasks.stats.correlation import missing_reason, ranks, rowwise_correlation
+from neuronxa_tasks.stats.correlation import (
+    missing_reason,
+    ranks,
+    resampled_correlation,
+    rowwise_correlation,
+)
 from neuronxa_tasks.stats.fisher import Kind, check_kind
 from neuronxa_tasks.stats.resampling import (
     NO_BOOTSTRAP,
@@ -189,8 +194,8 @@ def compare_correlations(
         )
 
     def statistic(rows: IntArray) -> FloatArray:
-        r_first = rowwise_correlation(y[rows], a[rows], kind)
-        return np.asarray(r_first - rowwise_correlation(y[rows], b[rows], kind), dtype=np.float64)
+        r_first = resampled_correlation(y, a, rows, kind)
+        return np.asarray(r_first - resampled_correlation(y, b, rows, kind), dtype=np.float64)
 
     everything = np.arange(n, dtype=np.int64)[None, :]
     r_first = float(rowwise_correlation(y, a, kind))

@@ -18,7 +18,11 @@ from neuronxa_tasks.stats.columns import (
     check_confidence,
     check_resamples,
 )
-from neuronxa_tasks.stats.correlation import missing_reason, rowwise_correlation
+from neuronxa_tasks.stats.correlation import (
+    missing_reason,
+    resampled_correlation,
+    rowwise_correlation,
+)
 from neuronxa_tasks.stats.fisher import AverageCorrelation, Kind, average_correlation, check_kind
 from neuronxa_tasks.stats.resampling import (
     NO_BOOTSTRAP,
@@ -139,7 +143,7 @@ def _resampled_averages(
                 if count < MIN_POINTS:
                     continue
                 kept = rows[chosen][here[chosen]].reshape(-1, count)
-                part = rowwise_correlation(x[model][kept], y[model][kept], kind)
+                part = resampled_correlation(x[model], y[model], kept, kind)
                 ordered = np.sort(kept, axis=1)
                 different = 1 + (np.diff(ordered, axis=1) > 0).sum(axis=1)
                 part[different < MIN_POINTS] = math.nan

@@ -11,7 +11,7 @@ from scipy import stats as reference
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.stats import average_correlation, correlation, fisher_interval
-from neuronxa_tasks.stats.correlation import rowwise_correlation
+from neuronxa_tasks.stats.correlation import resampled_correlation, rowwise_correlation
 from neuronxa_tasks.stats.models import average_over_models
 from neuronxa_tasks.stats.resampling import bca_interval, exchange_p, jackknife
 
@@ -147,6 +147,39 @@ def test_rowwise_correlation_equals_a_loop():
     a, b = rng(6).normal(size=(2, 50, 9))
     naive = [np.corrcoef(row_a, row_b)[0, 1] for row_a, row_b in zip(a, b, strict=True)]
     assert rowwise_correlation(a, b) == pytest.approx(naive, abs=1e-12)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 1.0, 1.0 + 1e-9, -3.5, 1e-12]) | st.floats(-1e3, 1e3),
+            st.sampled_from([0.0, 2.0, 5e5, 5e5 + 1e-4]) | st.floats(-1e3, 1e3),
+        ),
+        min_size=2,
+        max_size=12,
+    ),
+    st.sampled_from(["pearson", "spearman"]),
+    st.integers(0, 2**32 - 1),
+)
+def test_counted_resamples_equal_copied_ones(points, kind, seed):
+    x, y = np.array(points).T
+    for k in (len(x), 3 * len(x)):
+        rows = np.random.default_rng(seed).integers(0, len(x), size=(1000 // k + 40, k))
+        assert rows.size >= 1000
+        counted = resampled_correlation(x, y, rows, kind)
+        copied = rowwise_correlation(x[rows], y[rows], kind)
+        np.testing.assert_array_equal(np.isnan(counted), np.isnan(copied))
+        np.testing.assert_allclose(counted, copied, rtol=0, atol=1e-11)
+        np.testing.assert_array_equal(np.abs(counted) == 1, np.abs(copied) == 1)
+
+
+def test_points_that_no_resample_has_may_be_missing():
+    x, y = np.array([1.0, 2.0, 4.0, 3.0, np.nan]), np.array([2.0, 1.0, 5.0, np.nan, 1.0])
+    rows = np.random.default_rng(0).integers(0, 3, size=(500, 7))
+    for kind in ("pearson", "spearman"):
+        counted = resampled_correlation(x, y, rows, kind)
+        np.testing.assert_allclose(counted, rowwise_correlation(x[rows], y[rows], kind), atol=1e-12)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-9, 1e9, 1e200])
