@@ -34,10 +34,10 @@ from neuronxa_tasks.errors import NeuronXAError
 PARTNER = "eng_Latn"
 """The other language of every bilingual document."""
 
-MIXED = 0.4
+MIXED = 0.75
 """Share of the bilingual documents whose sentences mix the two languages."""
 
-INFERENCE = 0.3
+INFERENCE = 0.6
 """Share of the English documents and of those with mixed sentences that are exercises."""
 
 _STORIES = (1, 2, 3)
