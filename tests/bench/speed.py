@@ -6,9 +6,10 @@ English and French of FLORES devtest where the data folder is there (NEURONXA_TE
 byte-level BPE of 8,000 tokens, trained on the four languages used, so that a sentence has about
 as many tokens as under the tokenizers of large models. The models are random Llamas.
 
-What is compared runs in turns, batch by batch, and a ratio is the median of the ratios of the
-rounds, so that what else the machine does meets all alike. On a CPU the seconds are those the
-processor spent on this process, on an accelerator those of the clock.
+What is compared runs in turns, and a ratio is the median of the ratios of the rounds, so that what
+else the machine does meets all alike. With one thread on a CPU the seconds are those the processor
+spent on this process; with several, which wait for each other, and on an accelerator they are
+those of the clock.
 """
 
 from __future__ import annotations
@@ -170,42 +171,39 @@ def compare(model: Any, tokenizer: Any, texts: Any, options: argparse.Namespace)
         batches.append(sentences[start : start + size])
         padded += size * lengths[start]
         start += size
-    clock = timer(options.device)
+    clock = timer(options.device, options.threads)
 
-    def bare(batch: Sequence[str]) -> None:
-        ids = [tokenizer(text)["input_ids"] for text in batch]
-        rows = torch.tensor([[*row, *row[-1:] * (len(ids[0]) - len(row))] for row in ids])
-        mask = torch.tensor([[i < len(row) for i in range(len(ids[0]))] for row in ids])
-        with torch.inference_mode():
-            decoder(
-                input_ids=rows.to(model.device),
-                attention_mask=mask.long().to(model.device),
-                use_cache=False,
-            )
+    def bare() -> None:
+        for batch in batches:
+            ids = [tokenizer(text)["input_ids"] for text in batch]
+            rows = torch.tensor([[*row, *row[-1:] * (len(ids[0]) - len(row))] for row in ids])
+            mask = torch.tensor([[i < len(row) for i in range(len(ids[0]))] for row in ids])
+            with torch.inference_mode():
+                decoder(
+                    input_ids=rows.to(model.device),
+                    attention_mask=mask.long().to(model.device),
+                    use_cache=False,
+                )
 
     def timed(work: Callable[[], Any]) -> tuple[float, Any]:
         begin = clock()
         result = work()
         return clock() - begin, result
 
-    ways: dict[str, Callable[[Sequence[str]], Any]] = {"bare": bare, "ours": encode}
+    ways: dict[str, Callable[[], Any]] = {"bare": bare, "ours": partial(encode, sentences)}
     if "mexa" not in options.skip:
-        ways["MEXA"] = lambda batch: [mexa_vectors(model, tokenizer, text) for text in batch]
+        ways["MEXA"] = lambda: [mexa_vectors(model, tokenizer, text) for text in sentences]
     rounds: dict[str, list[float]] = {name: [] for name in ways}
     scoring: dict[str, list[float]] = {"ours": [], "MEXA": []}
     vectors = encode(pivot), encode(sentences)
+    bare()
     for turn in range(options.rounds):
-        sums = dict.fromkeys(ways, 0.0)
         theirs: list[list[Any]] = []
-        order = [*ways][turn % len(ways) :] + [*ways][: turn % len(ways)]
-        for batch in batches:
-            for name in order:
-                seconds, result = timed(partial(ways[name], batch))
-                sums[name] += seconds
-                if name == "MEXA":
-                    theirs += result
-        for name, seconds in sums.items():
+        for name in [*ways][turn % len(ways) :] + [*ways][: turn % len(ways)]:
+            seconds, result = timed(ways[name])
             rounds[name].append(seconds)
+            if name == "MEXA":
+                theirs = result
         scoring["ours"].append(timed(partial(profile, *vectors))[0])
         if theirs:  # the sentences with themselves: as many cosines as with another language
             scoring["MEXA"].append(timed(partial(mexa_scores, theirs, theirs))[0])
@@ -236,12 +234,12 @@ def compare(model: Any, tokenizer: Any, texts: Any, options: argparse.Namespace)
     return found
 
 
-def timer(device: str) -> Callable[[], float]:
-    """A clock: the processor's time for this process, or the time when the device is done."""
+def timer(device: str, threads: int) -> Callable[[], float]:
+    """A clock: the processor's time for this process, or the time when all threads are done."""
     import torch
 
     if device == "cpu":
-        return time.process_time
+        return time.process_time if threads == 1 else time.perf_counter
 
     def clock() -> float:
         torch.accelerator.synchronize()
@@ -328,7 +326,7 @@ def stages(model: Any, tokenizer: Any, options: argparse.Namespace) -> Numbers:
     corpus = "mini" if flores is None else "flores"
     tasks = ",".join(f"neuronxa_{corpus}_{code}" for code in LANGUAGES[1:])
     metadata = {"n": options.n} | ({} if flores is None else {"data_dir": str(flores)})
-    clock = time.process_time if options.device == "cpu" else time.perf_counter
+    clock = timer(options.device, options.threads)
     profiler = cProfile.Profile(clock)
     with tempfile.TemporaryDirectory() as name:
         model.save_pretrained(name)
