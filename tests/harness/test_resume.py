@@ -137,22 +137,24 @@ def kills(runs: Runs, whole: Run, folder: Path, times: int, seed: int) -> None:
     Every other moment is drawn from the time in which languages are scored, which is short here.
     """
     draw = random.Random(seed)
-    resumed: list[int] = []
-    while len(resumed) < times:
-        kept = folder / str(len(resumed))
-        if len(resumed) % 2:
+    results: list[int] = []  # of the floor and of the scores, as the kill left them
+    while len(results) < times:
+        kept = folder / str(len(results))
+        if len(results) % 2 == 0:
             killed = runs(kept, draw.uniform(0, 0.02), results=draw.randint(1, 2 * LANGUAGES - 1))
         else:
             killed = runs(kept, draw.uniform(0, whole.seconds))
+        left = sum(1 for _ in kept.rglob("*.gz"))
         if killed.code == 0:
             shutil.rmtree(kept)
             continue  # it was faster than the clock
         assert killed.code == -9
         again = runs(kept)
         assert again.bytes == whole.bytes
-        resumed.append(again.resumed)
-        print("languages found after a kill:", resumed, flush=True)
-    assert any(0 < found < LANGUAGES for found in resumed), "no run was killed while it scored"
+        assert sum(1 for _ in kept.rglob("*.gz")) == 2 * LANGUAGES
+        results.append(left)
+        print(f"results found after a kill: {left}, languages: {again.resumed}", flush=True)
+    assert any(0 < left < 2 * LANGUAGES for left in results), "no run was killed while it scored"
 
 
 def test_three_random_kills(runs: Runs, whole: Run, tmp_path: Path) -> None:
