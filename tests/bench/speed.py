@@ -6,8 +6,8 @@ English and French of FLORES devtest where the data folder is there (NEURONXA_TE
 byte-level BPE of 8,000 tokens, trained on the four languages used, so that a sentence has about
 as many tokens as under the tokenizers of large models. The models are random Llamas.
 
-What is compared runs in turns, and a ratio is the median of the ratios of the rounds, so that what
-else the machine does meets all alike. With one thread on a CPU the seconds are those the processor
+What is compared runs in turns, batch by batch, and a ratio is the median of the ratios of the
+rounds, so that what else the machine does meets all alike. With one thread on a CPU the seconds are those the processor
 spent on this process; with several, which wait for each other, and on an accelerator they are
 those of the clock.
 """
@@ -173,37 +173,40 @@ def compare(model: Any, tokenizer: Any, texts: Any, options: argparse.Namespace)
         start += size
     clock = timer(options.device, options.threads)
 
-    def bare() -> None:
-        for batch in batches:
-            ids = [tokenizer(text)["input_ids"] for text in batch]
-            rows = torch.tensor([[*row, *row[-1:] * (len(ids[0]) - len(row))] for row in ids])
-            mask = torch.tensor([[i < len(row) for i in range(len(ids[0]))] for row in ids])
-            with torch.inference_mode():
-                decoder(
-                    input_ids=rows.to(model.device),
-                    attention_mask=mask.long().to(model.device),
-                    use_cache=False,
-                )
+    def bare(batch: Sequence[str]) -> None:
+        ids = [tokenizer(text)["input_ids"] for text in batch]
+        rows = torch.tensor([[*row, *row[-1:] * (len(ids[0]) - len(row))] for row in ids])
+        mask = torch.tensor([[i < len(row) for i in range(len(ids[0]))] for row in ids])
+        with torch.inference_mode():
+            decoder(
+                input_ids=rows.to(model.device),
+                attention_mask=mask.long().to(model.device),
+                use_cache=False,
+            )
 
     def timed(work: Callable[[], Any]) -> tuple[float, Any]:
         begin = clock()
         result = work()
         return clock() - begin, result
 
-    ways: dict[str, Callable[[], Any]] = {"bare": bare, "ours": partial(encode, sentences)}
+    ways: dict[str, Callable[[Sequence[str]], Any]] = {"bare": bare, "ours": encode}
     if "mexa" not in options.skip:
-        ways["MEXA"] = lambda: [mexa_vectors(model, tokenizer, text) for text in sentences]
+        ways["MEXA"] = lambda batch: [mexa_vectors(model, tokenizer, text) for text in batch]
     rounds: dict[str, list[float]] = {name: [] for name in ways}
     scoring: dict[str, list[float]] = {"ours": [], "MEXA": []}
     vectors = encode(pivot), encode(sentences)
-    bare()
     for turn in range(options.rounds):
+        sums = dict.fromkeys(ways, 0.0)
         theirs: list[list[Any]] = []
-        for name in [*ways][turn % len(ways) :] + [*ways][: turn % len(ways)]:
-            seconds, result = timed(ways[name])
+        order = [*ways][turn % len(ways) :] + [*ways][: turn % len(ways)]
+        for batch in batches:
+            for name in order:
+                seconds, result = timed(partial(ways[name], batch))
+                sums[name] += seconds
+                if name == "MEXA":
+                    theirs += result
+        for name, seconds in sums.items():
             rounds[name].append(seconds)
-            if name == "MEXA":
-                theirs = result
         scoring["ours"].append(timed(partial(profile, *vectors))[0])
         if theirs:  # the sentences with themselves: as many cosines as with another language
             scoring["MEXA"].append(timed(partial(mexa_scores, theirs, theirs))[0])
