@@ -7,9 +7,9 @@ byte-level BPE of 8,000 tokens, trained on the four languages used, so that a se
 as many tokens as under the tokenizers of large models. The models are random Llamas.
 
 What is compared runs in turns, batch by batch, and a ratio is the median of the ratios of the
-rounds, so that what else the machine does meets all alike. With one thread on a CPU the seconds are those the processor
-spent on this process; with several, which wait for each other, and on an accelerator they are
-those of the clock.
+rounds, so that what else the machine does meets all alike. With one thread on a CPU the seconds are
+those the processor spent on this process; with several, which wait for each other, and on an
+accelerator they are those of the clock.
 """
 
 from __future__ import annotations
