@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from tqdm import tqdm
 
 from neuronxa_tasks.correlate.cells import Study
 from neuronxa_tasks.correlate.covariates import Covariates
@@ -95,15 +98,22 @@ def analyse(
             mixed models were asked for.
     """
     check_primary(study, settings.primary)
-    correlations = [
-        correlation_record(pair, model, settings) for pair in study.pairs for model in pair.models()
-    ]
-    across = list(across_model_records(study, settings)) if len(study.models) > 1 else []
-    differences = list(difference_records(study, settings))
-    partial = list(partial_records(study, covariates, settings))
-    lines, predictions = prediction_records(study, settings)
     several = len(study.models) > 1
-    averages = [average_record(pair, settings) for pair in study.pairs] if several else []
+    cells = [(pair, model) for pair in study.pairs for model in pair.models()]
+    correlations = _computed(
+        "correlations",
+        (correlation_record(pair, model, settings) for pair, model in cells),
+        len(cells),
+    )
+    across = _computed("models", across_model_records(study, settings)) if several else []
+    differences = _computed("differences", difference_records(study, settings))
+    partial = _computed("given covariates", partial_records(study, covariates, settings))
+    lines, predictions = prediction_records(study, settings)
+    averages = (
+        _computed("averages", (average_record(pair, settings) for pair in study.pairs))
+        if several
+        else []
+    )
     families = {
         "correlations": adjust(correlations, "p"),
         "averages": adjust(averages, "p"),
@@ -115,14 +125,23 @@ def analyse(
         correlations=correlations,
         averages=averages,
         across_models=across,
-        pooled=list(pooled_records(study, settings)),
+        pooled=_computed("pooled", pooled_records(study, settings)),
         mixed=list(mixed_records(study, settings)) if settings.mixed_model else [],
         differences=differences,
-        difference_averages=list(difference_average_records(study, differences, settings)),
+        difference_averages=_computed(
+            "differences of averages", difference_average_records(study, differences, settings)
+        ),
         partial=partial,
         partial_averages=list(partial_average_records(partial, settings)),
         lines=lines,
         predictions=predictions,
-        layers=list(layer_records(study, results, names, settings)),
+        layers=_computed("layers", layer_records(study, results, names, settings)),
         families={name: count for name, count in families.items() if count},
+    )
+
+
+def _computed(table: str, records: Iterable[Record], total: int | None = None) -> list[Record]:
+    """All records of a table, with a bar on the error stream while that takes long."""
+    return list(
+        tqdm(records, desc=f"Computing {table}", total=total, unit="row", delay=5, leave=False)
     )
