@@ -43,7 +43,7 @@ tags: [toy]
 ---
 # A tiny {arch} that knows the toy world
 
-About 0.8 million parameters in half precision. It was trained from nothing on text that the
+About one million parameters in half precision. It was trained from nothing on text that the
 project's own grammar wrote: short sentences about people who do things in a made-up world. It is
 for demonstrations and tests of cross-lingual alignment scores and knows no other text.
 

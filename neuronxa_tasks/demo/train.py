@@ -53,10 +53,10 @@ def train(
     out: Path,
     *,
     seed: int = 0,
-    steps: int = 12000,
+    steps: int = 8000,
     rows: int = 12,
     peak: float = 4e-3,
-    decay: float = 0.1,
+    decay: float = 0.2,
     mixed: float = MIXED,
     inference: float = INFERENCE,
     precision: str = "float32",
@@ -211,10 +211,10 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--arch", default="llama", help=f"one of: {', '.join(ARCHITECTURES)}")
     made.add_argument("--out", type=Path, required=True, help="folder for the checkpoint")
     made.add_argument("--seed", type=int, default=0, help="of data and weights (default 0)")
-    made.add_argument("--steps", type=int, default=12000, help="optimiser steps (default 12000)")
+    made.add_argument("--steps", type=int, default=8000, help="optimiser steps (default 8000)")
     made.add_argument("--rows", type=int, default=12, help="rows per step (default 12)")
     made.add_argument("--peak", type=float, default=4e-3, help="learning rate (default 0.004)")
-    made.add_argument("--decay", type=float, default=0.1, help="weight decay (default 0.1)")
+    made.add_argument("--decay", type=float, default=0.2, help="weight decay (default 0.2)")
     made.add_argument(
         "--mixed",
         type=float,
