@@ -27,7 +27,8 @@ BENCHMARKS = ("cloze", "knowledge", "story", "nli")
 TASKS = ",".join(["neuronxa_world", *(f"neuronxa_world_{name}" for name in BENCHMARKS)])
 TRANSFER = ("knowledge", "nli")
 """What crosses from language to language; in the other two all languages are at ceiling."""
-CONTROLS = {"control": ["untrained"], "control_seeds": 2}
+BESIDE = {"control": ["untrained"], "control_seeds": 2, "variants": ["centred"]}
+"""What every run of a shipped model also computes."""
 SETTINGS = ["--batch_size", "64", "--device", "cpu"]
 SERIES = "llama"
 """The model of which earlier checkpoints are shipped."""
@@ -54,7 +55,7 @@ def run(name: str, folder: Path, out: Path) -> Path:
         neuronxa(
             *("run", "--model", "hf-neuronxa", "--tasks", TASKS, *SETTINGS),
             *("--model_args", f"pretrained={folder},dtype=float32"),
-            *("--metadata", json.dumps(CONTROLS), "--output_path", results),
+            *("--metadata", json.dumps(BESIDE), "--output_path", results),
         )
     return results
 
@@ -71,12 +72,13 @@ def series(out: Path) -> None:
     )
     renamed = [w for each in earlier for w in ("--name", f"{each}={SERIES}-{each.name}")]
     results = [out / "sweep" / each.name for each in earlier]
-    neuronxa("correlate", *results, "-o", out / "early", *scores(), *renamed)
+    neuronxa("correlate", *results, "-o", out / "early", *metrics("_max"), *renamed)
 
 
-def scores() -> list[str]:
-    """Options for the scores that are compared."""
-    return [w for name in SCORES for w in ("--metric", name, "--metric", f"{name}_max")]
+def metrics(*endings: str) -> list[str]:
+    """Options for the scores that are compared: mean, and with these endings."""
+    names = [f"{score}{ending}" for score in SCORES for ending in ("", *endings)]
+    return [word for name in names for word in ("--metric", name)]
 
 
 def main() -> None:
@@ -104,7 +106,7 @@ def main() -> None:
     neuronxa(
         *("correlate", *family, "-o", out / "correlate", "--primary", primary, *asked),
         *("--covariates", out / "dials.csv"),
-        *(*scores(), *renamed),
+        *(*metrics("_centred"), *renamed),
     )
     neuronxa("leaderboard", *family, "-o", out / "board", *ranked, *renamed)
     neuronxa("report", *family, "-o", out / "report.html", *renamed)

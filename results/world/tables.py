@@ -26,6 +26,8 @@ BENCHMARKS = [f"world_{b.name}" for b in generate.BENCHMARKS]
 CHANCE = {f"world_{b.name}": 1 / b.options for b in generate.BENCHMARKS}
 MAXIMA = [f"{score}_max" for score in SCORES]
 FLOORS = [f"{score}_max_floor" for score in SCORES]
+CENTRED = [f"{score}_centred" for score in SCORES]
+"""The same scores when each language's mean vector is taken from its sentences."""
 WELL = 0.4
 """Bilingual share from which a language counts as well bridged."""
 
@@ -102,19 +104,20 @@ def each_language(name: str, wide: pd.DataFrame) -> None:
 
 def models(all_values: Mapping[str, pd.DataFrame]) -> None:
     """One row per model: means over languages, the well-bridged ones, and English."""
-    columns = [*MAXIMA, *FLOORS, *BENCHMARKS]
+    columns = [*MAXIMA, *FLOORS, *SCORES, *CENTRED, *BENCHMARKS]
     table("Models: means over the 14 languages, English left out", ["model", *columns])
     for name, wide in all_values.items():
         mean = wide.drop(index=PARTNER)[columns].mean()
         row([name, *(number(mean[c]) for c in columns)])
     table(
         f"Languages with a bilingual share of {WELL} or more: mean, and least to greatest",
-        ["model", "languages", "mexa_max", "nasca_max above its floor"],
+        ["model", "languages", "mexa_max", "nasca_max above its floor", *SCORES, *CENTRED],
     )
     for name, wide in all_values.items():
         well = wide[wide["dial"] >= WELL]
         above = well["nasca_max"] - well["nasca_max_floor"]
-        row([name, len(well), spread(well["mexa_max"]), spread(above)])
+        means = (spread(well[column]) for column in (*SCORES, *CENTRED))
+        row([name, len(well), spread(well["mexa_max"]), spread(above), *means])
     table("Models: English", ["model", *BENCHMARKS])
     for name, wide in all_values.items():
         row([name, *(number(float(wide[c][PARTNER])) for c in BENCHMARKS)])
@@ -122,7 +125,7 @@ def models(all_values: Mapping[str, pd.DataFrame]) -> None:
 
 def with_the_dial(all_values: Mapping[str, pd.DataFrame]) -> None:
     """Rank correlation of the bilingual share with scores and accuracies over languages."""
-    columns = [*SCORES, *MAXIMA, *BENCHMARKS]
+    columns = [*SCORES, *MAXIMA, *CENTRED, *BENCHMARKS]
     table("Spearman's rho of the bilingual share over languages", ["model", "n", *columns])
     for name, wide in all_values.items():
         rest = wide.drop(index=PARTNER)
