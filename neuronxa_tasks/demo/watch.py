@@ -16,7 +16,10 @@ WATCHED = 100
 
 
 def watch(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, codes: Sequence[str]
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    codes: Sequence[str],
+    salt: str = "world text",
 ) -> dict[str, float]:
     """Alignment with English on held-out sentences, for the log: MEXA at its best layer.
 
@@ -24,12 +27,19 @@ def watch(
     mutual nearest neighbours by cosine (Kargaran et al. 2025), the maximum over layers.
     The project's own scores come from `neuronxa_tasks.states`; this needs no hooks.
 
+    Args:
+        model: The model.
+        tokenizer: Its tokenizer.
+        codes: Languages; English is passed over.
+        salt: Names the choice of sentences, see `world.selected`; by default those of the shipped
+            corpus.
+
     Returns:
         For each language other than English a share in [0, 1].
     """
     import torch
 
-    told = world.selected(WATCHED, "world text")
+    told = world.selected(WATCHED, salt)
 
     @torch.no_grad()
     def vectors(code: str) -> torch.Tensor:

@@ -18,6 +18,7 @@ from scipy.stats import norm
 
 from neuronxa_tasks.demo import generate, knowledge, nli, shipped
 from neuronxa_tasks.demo.stream import PARTNER
+from neuronxa_tasks.demo.watch import WATCHED, watch
 from neuronxa_tasks.metric_names import SCORES
 from neuronxa_tasks.results import read_results
 from neuronxa_tasks.stats import correlation
@@ -30,6 +31,8 @@ CENTRED = [f"{score}_centred" for score in SCORES]
 """The same scores when each language's mean vector is taken from its sentences."""
 WELL = 0.4
 """Bilingual share from which a language counts as well bridged."""
+DRAWS = 20
+"""Other choices of sentences."""
 
 
 def row(cells: Iterable[object]) -> None:
@@ -151,6 +154,30 @@ def seeds(all_values: Mapping[str, pd.DataFrame], of: Sequence[str]) -> None:
     row(["greatest less least, mean", *(number(apart[column]) for column in columns)])
 
 
+def other_sentences(folders: Mapping[str, Path]) -> None:
+    """Best-layer MEXA of the well-bridged languages on other held-out sentences.
+
+    Recipes were chosen by this number on the sentences of the corpus, which flatters it there.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    table(
+        f"mexa_max, mean of the languages with a share of {WELL} or more, on {DRAWS} other choices "
+        f"of {WATCHED} held-out sentences: mean, and least to greatest",
+        ["model", "sentences of the corpus", "others"],
+    )
+    for name, folder in folders.items():
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        well = [code for code, share in dials(folder).items() if share >= WELL]
+        own, *others = (
+            float(np.mean(list(watch(model, tokenizer, well, salt).values())))
+            for salt in ("world text", *(f"other {i}" for i in range(DRAWS)))
+        )
+        row([name, number(own), spread(others)])
+
+
 def independent(keys: Iterable[str]) -> int:
     """Different answers among items: who, does and what, whatever the number, place and time.
 
@@ -201,6 +228,7 @@ def write(out: Path, folders: Mapping[str, Path]) -> None:
         same = [name for name in folders if arch[name] == kind]
         if len(same) > 1:
             seeds(all_values, same)
+    other_sentences(folders)
     for name, wide in all_values.items():
         each_language(name, wide)
 
