@@ -43,8 +43,9 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m neuronxa_tasks.task_yaml --check
-	$(BIN)/python -m neuronxa_tasks.benchmark_yaml --check
+	$(BIN)/lint-imports
+	$(BIN)/python -m neuronxa_tasks.harness.configs.task_yaml --check
+	$(BIN)/python -m neuronxa_tasks.harness.configs.benchmark_yaml --check
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow"
@@ -53,8 +54,8 @@ test-all: lint
 	$(BIN)/python -m pytest
 
 configs: $(READY)
-	$(BIN)/python -m neuronxa_tasks.task_yaml
-	$(BIN)/python -m neuronxa_tasks.benchmark_yaml
+	$(BIN)/python -m neuronxa_tasks.harness.configs.task_yaml
+	$(BIN)/python -m neuronxa_tasks.harness.configs.benchmark_yaml
 
 clean:
 	rm -rf .venv demo-results .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from neuronxa_tasks.alignment import Alignment, align
+    from neuronxa_tasks.alignment.hits import Alignment, align
+    from neuronxa_tasks.alignment.profile import Profile, profile
     from neuronxa_tasks.errors import NeuronXAError
-    from neuronxa_tasks.plugin import register, task_configs
-    from neuronxa_tasks.states import Encoder, Profile, SentenceVectors, profile
+    from neuronxa_tasks.harness.plugin import register, task_configs
+    from neuronxa_tasks.states.encoder import Encoder
+    from neuronxa_tasks.states.vectors import SentenceVectors
 
 # Loaded on first use, so that `neuronxa --help` does not wait for torch.
 _HOME = {
-    "Alignment": "alignment",
-    "align": "alignment",
+    "Alignment": "alignment.hits",
+    "align": "alignment.hits",
     "NeuronXAError": "errors",
-    "register": "plugin",
-    "task_configs": "plugin",
-    "Encoder": "states",
-    "Profile": "states",
-    "SentenceVectors": "states",
-    "profile": "states",
+    "register": "harness.plugin",
+    "task_configs": "harness.plugin",
+    "Encoder": "states.encoder",
+    "Profile": "alignment.profile",
+    "SentenceVectors": "states.vectors",
+    "profile": "alignment.profile",
 }
 
 __all__ = [

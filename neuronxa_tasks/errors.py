@@ -18,3 +18,8 @@ class NeuronXAError(ValueError):
             sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode()
             for sign in super().__str__()
         )
+
+
+def one_line(error: object) -> str:
+    """What an exception of others says, in one line of at most 300 characters."""
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
+import numpy as np
+from numpy.typing import NDArray
+
 SCHEMA = 1
 """Raised when a reader of the old form would misread the new one."""
 
@@ -237,3 +240,16 @@ class SentenceRivals:
 
     def __str__(self) -> str:
         return "rivals per layer: see nasca_max, navca_max, mexa_max"
+
+
+@dataclass(frozen=True)
+class ControlRun:
+    """One draw of a control, reduced to what is kept.
+
+    Attributes:
+        block: Its hits per layer.
+        shares: Score -> [n] float64, the share of layers in which each pair is a hit.
+    """
+
+    block: ProfileBlock
+    shares: dict[str, NDArray[np.float64]]

@@ -21,9 +21,11 @@ from models import TINY, byte_tokenizer, tiny_model
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from neuronxa_tasks.architectures import FAMILIES, Layout, locate
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.states import Encoder
+from neuronxa_tasks.states.encoder import Encoder
+from neuronxa_tasks.states.families import FAMILIES
+from neuronxa_tasks.states.layout import Layout
+from neuronxa_tasks.states.locate import locate
 
 TABLE = Path(__file__).parents[1] / "docs" / "architectures.md"
 SUPPORTED = "supported"

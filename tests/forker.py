@@ -23,8 +23,8 @@ def main() -> None:
     import lm_eval._cli
     import lm_eval.evaluator  # noqa: F401
 
-    import neuronxa_tasks.model
-    import neuronxa_tasks.tasks  # noqa: F401
+    import neuronxa_tasks.harness.model
+    import neuronxa_tasks.harness.task  # noqa: F401
 
     _index_once()
     for line in sys.stdin:
@@ -46,7 +46,7 @@ def _index_once() -> None:
     from lm_eval.tasks import TaskManager
     from lm_eval.tasks._index import TaskIndex
 
-    from neuronxa_tasks.plugin import task_configs
+    from neuronxa_tasks.harness.plugin import task_configs
 
     original, known = TaskIndex.build, {}
 

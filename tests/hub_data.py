@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hub import Repository, Rows, repository
 
-from neuronxa_tasks.corpora import FLORES_HUB, TATOEBA_HUB, TATOEBA_REVISION
+from neuronxa_tasks.text.flores import FLORES_HUB
+from neuronxa_tasks.text.tatoeba import TATOEBA_HUB, TATOEBA_REVISION
 
 STORIES = (
     ("The kettle", "Ana filled the kettle.", "She put it on the stove.", "The water began to boil.",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from correlate_data import write
 
-from neuronxa_tasks.languages import languages
+from neuronxa_tasks.text.languages import languages
 
 SCORES = {"nasca": "nas", "navca": "nav", "mexa": "hidden"}
 XSS = '<script>alert(1)</script>"><img src=x onerror=alert(2)>{{7*7}}</title></script><!--'

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.results.covariate_columns import covariate_columns
 from neuronxa_tasks.results.files import LARGEST, Row, as_text, at, whole
-from neuronxa_tasks.results.language_facts import covariate_columns
 from neuronxa_tasks.schema import SCHEMA
 
 SCORES = {

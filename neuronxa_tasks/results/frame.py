@@ -21,9 +21,9 @@ from neuronxa_tasks.results.checks import (
     refuse_same_language,
     without_duplicates,
 )
+from neuronxa_tasks.results.covariate_columns import COVARIATES
 from neuronxa_tasks.results.files import Row, each_run
 from neuronxa_tasks.results.harness import RunRows, rows_of
-from neuronxa_tasks.results.language_facts import COVARIATES
 from neuronxa_tasks.results.published import read_published
 from neuronxa_tasks.results.task_names import check_templates
 

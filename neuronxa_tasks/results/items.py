@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.metric_names import SCORES
+from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.results.files import number, read_samples
 from neuronxa_tasks.results.rivals import read_rivals
 

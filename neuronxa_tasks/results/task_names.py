@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from neuronxa_tasks import languages
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.text import languages
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from neuronxa_tasks.metric_names import SCORES
+from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.results import read_rivals, read_samples
-from neuronxa_tasks.stats import expected_rate, score_interval
+from neuronxa_tasks.statistics import expected_rate, score_interval
 
 COLUMNS = (
     "surface",

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import tables
 
-from neuronxa_tasks.demo import shipped
-from neuronxa_tasks.demo.models import ARCHITECTURES
-from neuronxa_tasks.metric_names import SCORES
+from neuronxa_tasks.names import SCORES
+from neuronxa_tasks.world import shipped
+from neuronxa_tasks.world.models import ARCHITECTURES
 
 BENCHMARKS = ("cloze", "knowledge", "story", "nli")
 TASKS = ",".join(["neuronxa_world", *(f"neuronxa_world_{name}" for name in BENCHMARKS)])

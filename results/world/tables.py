@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from neuronxa_tasks.demo import generate, knowledge, nli, shipped
-from neuronxa_tasks.demo.stream import PARTNER
-from neuronxa_tasks.demo.watch import WATCHED, watch
-from neuronxa_tasks.metric_names import SCORES
+from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.results import read_results
-from neuronxa_tasks.stats import correlation
+from neuronxa_tasks.statistics import correlation
+from neuronxa_tasks.world import generate, knowledge, nli, shipped
+from neuronxa_tasks.world.stream import PARTNER
+from neuronxa_tasks.world.watch import WATCHED, watch
 
 BENCHMARKS = [f"world_{b.name}" for b in generate.BENCHMARKS]
 CHANCE = {f"world_{b.name}": 1 / b.options for b in generate.BENCHMARKS}

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from neuronxa_tasks.gate.checkpoint import Score
-from neuronxa_tasks.gate.compare import Pair, compare, compare_items
-from neuronxa_tasks.gate.groups import compare_groups
-from neuronxa_tasks.gate.join import Joined
-from neuronxa_tasks.gate.rules import Rules
-from neuronxa_tasks.gate.verdict import Verdict, judge
+from neuronxa_tasks.reports.gate.checkpoint import Score
+from neuronxa_tasks.reports.gate.compare import Pair, compare, compare_items
+from neuronxa_tasks.reports.gate.groups import compare_groups
+from neuronxa_tasks.reports.gate.join import Joined
+from neuronxa_tasks.reports.gate.rules import Rules
+from neuronxa_tasks.reports.gate.verdict import Verdict, judge
 from neuronxa_tasks.results.items import Items
 
 LANGUAGES = (

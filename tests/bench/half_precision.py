@@ -51,7 +51,7 @@ def main() -> None:
 
 def load_text() -> tuple[str, Text]:
     """Sentences of both languages, and a name for them."""
-    from neuronxa_tasks.corpora import corpus
+    from neuronxa_tasks.text.corpora import corpus
 
     given = os.environ.get("NEURONXA_TEST_DATA")
     folder = Path(given) if given else ROOT.parent / "shared" / "data"
@@ -66,7 +66,7 @@ def load_text() -> tuple[str, Text]:
 
 def world_text() -> Text:
     """Held-out sentences of the toy world."""
-    from neuronxa_tasks.corpora import corpus
+    from neuronxa_tasks.text.corpora import corpus
 
     pairs = corpus("world").load(*PAIR, N)
     return pairs.pivot, pairs.target
@@ -83,7 +83,7 @@ def trained_model(dtype: torch.dtype) -> tuple[Any, Any]:
     """The shipped checkpoint of the toy world."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = ROOT / "neuronxa_tasks" / "demo" / "checkpoints" / "llama"
+    folder = ROOT / "neuronxa_tasks" / "world" / "checkpoints" / "llama"
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
     return model, AutoTokenizer.from_pretrained(folder)
 
@@ -103,7 +103,8 @@ def show(name: str, models: Sequence[Load], text: Text) -> None:
 
 def scores(load: Load, dtype: torch.dtype, text: Text) -> dict[str, float]:
     """Scores of a model in a dtype."""
-    from neuronxa_tasks.states import Encoder, profile
+    from neuronxa_tasks.alignment.profile import profile
+    from neuronxa_tasks.states.encoder import Encoder
 
     encode = Encoder(*load(dtype))
     pivot, target = text

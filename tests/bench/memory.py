@@ -27,7 +27,7 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from models import byte_tokenizer, tiny_model
 
-    from neuronxa_tasks.corpora import CORPORA
+    from neuronxa_tasks.text.corpora import CORPORA
 
     codes = [code for code in CORPORA["flores"].codes if code != "eng_Latn"][: max(COUNTS)]
     with tempfile.TemporaryDirectory() as name:

@@ -67,7 +67,7 @@ def padded(ids: Sequence[list[int]]) -> list[Inputs]:
     """Batches as the package makes them; ids in the order of length, the longest first."""
     import torch
 
-    from neuronxa_tasks.batches import cut
+    from neuronxa_tasks.states.batches import cut
 
     made, start = [], 0
     for size in cut([len(row) for row in ids], 32, "cpu"):

@@ -98,7 +98,7 @@ def data_folder() -> Path | None:
 
 def load_texts(n: int) -> tuple[str, tuple[Sequence[str], Sequence[str]]]:
     """Name of the corpus, and English and French sentences."""
-    from neuronxa_tasks.corpora import corpus
+    from neuronxa_tasks.text.corpora import corpus
 
     flores = data_folder()
     corpus_name = "mini" if flores is None else "flores"
@@ -111,7 +111,7 @@ def trained_tokenizer() -> Any:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
-    from neuronxa_tasks.corpora import corpus
+    from neuronxa_tasks.text.corpora import corpus
 
     flores = data_folder()
     texts = corpus("mini" if flores is None else "flores")
@@ -158,8 +158,9 @@ def compare(model: Any, tokenizer: Any, texts: Any, options: argparse.Namespace)
     """Ratios to the bare forward pass and to MEXA's procedure."""
     import torch
 
-    from neuronxa_tasks.batches import cut
-    from neuronxa_tasks.states import Encoder, profile
+    from neuronxa_tasks.alignment.profile import profile
+    from neuronxa_tasks.states.batches import cut
+    from neuronxa_tasks.states.encoder import Encoder
 
     pivot, target = texts
     encode = Encoder(model, tokenizer, batch_size=options.batch_size)
@@ -302,18 +303,21 @@ def mexa_scores(pivot: Sequence[list[Any]], target: Sequence[list[Any]]) -> list
 
 STAGES = {
     "load model": [("lm_eval/models/huggingface.py", "__init__")],
-    "tokenise": [("neuronxa_tasks/states.py", "_tokenize")],
-    "forward": [("neuronxa_tasks/states.py", "_forward")],
-    "pool": [("neuronxa_tasks/pooling.py", "pool"), ("neuronxa_tasks/pooling.py", "mean")],
-    "score": [("neuronxa_tasks/alignment.py", "align")],
-    "covariates": [("neuronxa_tasks/covariates.py", "covariates")],
-    "text baselines": [("neuronxa_tasks/beside.py", "add_text_baselines")],
-    "intervals": [("neuronxa_tasks/beside.py", "add_intervals")],
+    "tokenise": [("neuronxa_tasks/states/encoder.py", "_tokenize")],
+    "forward": [("neuronxa_tasks/states/encoder.py", "_forward")],
+    "pool": [
+        ("neuronxa_tasks/states/pooling.py", "pool"),
+        ("neuronxa_tasks/states/pooling.py", "mean"),
+    ],
+    "score": [("neuronxa_tasks/alignment/hits.py", "align")],
+    "covariates": [("neuronxa_tasks/alignment/covariates.py", "covariates")],
+    "text baselines": [("neuronxa_tasks/harness/blocks.py", "add_text_baselines")],
+    "intervals": [("neuronxa_tasks/harness/blocks.py", "add_intervals")],
     "write": [
         ("lm_eval/loggers/evaluation_tracker.py", "save_results_aggregated"),
         ("lm_eval/loggers/evaluation_tracker.py", "save_results_samples"),
     ],
-    "all of neuron_states": [("neuronxa_tasks/model.py", "neuron_states")],
+    "all of neuron_states": [("neuronxa_tasks/harness/model.py", "neuron_states")],
     "all of evaluate": [("lm_eval/evaluator.py", "evaluate")],
 }
 """What is looked up in the profile of a run: file and function, with all that they call."""
@@ -321,8 +325,8 @@ STAGES = {
 
 def stages(model: Any, tokenizer: Any, options: argparse.Namespace) -> Numbers:
     """Shares of the time of a real run: three languages against English, samples logged."""
+    from neuronxa_tasks.alignment.surface import surface
     from neuronxa_tasks.cli import main as neuronxa
-    from neuronxa_tasks.surface import surface
 
     surface(["a b", "c d"], ["a", "c"])  # loads scikit-learn, which is no stage of a run
     flores = data_folder()

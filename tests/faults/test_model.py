@@ -18,7 +18,8 @@ import pytest
 from commands import BIN, ENVIRONMENT
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.guard import announce, loading_told
+from neuronxa_tasks.harness.launch import announce
+from neuronxa_tasks.harness.loading_errors import loading_told
 
 from .conftest import SHIPPED, Copy, Damage
 
@@ -87,7 +88,7 @@ FAULTS: dict[str, tuple[Damage, str, str]] = {
 
 def load(arguments: dict[str, Any]) -> str:
     """What is said about a model that does not load."""
-    from neuronxa_tasks.model import NeuronXALM
+    from neuronxa_tasks.harness.model import NeuronXALM
 
     with pytest.raises(NeuronXAError) as error, loading_told(arguments):
         NeuronXALM.create_from_arg_obj(arguments, {"device": "cpu"})
@@ -150,8 +151,8 @@ HUB_TOLD = {
 LOAD = """
 import json, sys, time
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.guard import loading_told
-from neuronxa_tasks.model import NeuronXALM
+from neuronxa_tasks.harness.loading_errors import loading_told
+from neuronxa_tasks.harness.model import NeuronXALM
 time.sleep = lambda seconds: None  # between the library's retries
 for name in sys.argv[1:]:
     arguments = {"pretrained": f"owner/{name}"} | ({"revision": "v9"} if name == "revision" else {})

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from neuronxa_tasks import bmlama, transfer
-from neuronxa_tasks.correlate.output import INDEX, check_out
+from neuronxa_tasks.commands import transfer
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.reports.output import INDEX, check_out
+from neuronxa_tasks.text import bmlama
 
 HOSTILE = {
     "nested": b"[" * 100_000,
@@ -37,7 +38,7 @@ def test_an_index_that_is_not_ours(tmp_path: Path, case: str) -> None:
 
 
 def test_toml(tmp_path: Path) -> None:
-    from neuronxa_tasks.gate.rules import read_rules
+    from neuronxa_tasks.reports.gate.rules import read_rules
 
     path = tmp_path / "gate.toml"
     for text in (b"a = " + b"[" * 100_000, b"a = " + b"9" * 5000, b"\xff", b"\0", b"[a\n", b"a=1"):

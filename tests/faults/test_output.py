@@ -15,7 +15,7 @@ from commands import BIN, ENVIRONMENT
 
 from neuronxa_tasks.cli import main
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.guard import check_output, results_saved
+from neuronxa_tasks.harness.output import check_output, results_saved
 
 from .conftest import SHIPPED
 
@@ -58,7 +58,7 @@ def test_disk_that_gets_full_during_a_run(tmp_path: Path) -> None:
 def test_disk_that_is_full_before_a_run(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path\n"
-        "from neuronxa_tasks.guard import check_output\n"
+        "from neuronxa_tasks.harness.output import check_output\n"
         "from neuronxa_tasks.errors import NeuronXAError\n"
         "try: check_output(Path('out'), {'pretrained': 'a/b'})\n"
         "except NeuronXAError as error: sys.exit(str(error))\n"

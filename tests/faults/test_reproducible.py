@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from commands import BIN, ENVIRONMENT, Finished
 
-from neuronxa_tasks import guard
+from neuronxa_tasks.harness import output
 
 from .conftest import SHIPPED
 
@@ -154,5 +154,5 @@ def test_the_place_is_named_after_the_model(runs: dict[str, Finished]) -> None:
     assert {path.name for path in out.parent.iterdir()} <= {"out", "kept"}
     (folder,) = out.iterdir()
     assert folder.name == str(SHIPPED).replace("/", "__")
-    with guard.results_saved(None):
+    with output.results_saved(None):
         pass

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from neuronxa_tasks.corpora import CORPORA, LONGEST, ParallelText
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.own_text import read_folder
+from neuronxa_tasks.text.corpora import CORPORA
+from neuronxa_tasks.text.lines import LONGEST
+from neuronxa_tasks.text.own_text import read_folder
+from neuronxa_tasks.text.parallel import ParallelText
 
 LINES = b"".join(b"line %d\n" % number for number in range(120))
 

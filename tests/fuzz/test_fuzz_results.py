@@ -16,13 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.results import (
-    Results,
-    read_covariates,
-    read_results,
-    read_rivals,
-    read_samples,
-)
+from neuronxa_tasks.results import Results, read_covariates, read_results, read_rivals, read_samples
 from neuronxa_tasks.results.published import read_published
 
 ROOT = Path(__file__).parents[1]

@@ -13,10 +13,11 @@ from fuzzing import damaged, found, fuzz, told
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuronxa_tasks import fetch
-from neuronxa_tasks.corpora import CORPORA, ParallelText
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.own_text import read_folder, score_warnings
+from neuronxa_tasks.text import fetch
+from neuronxa_tasks.text.corpora import CORPORA
+from neuronxa_tasks.text.own_text import read_folder, score_warnings
+from neuronxa_tasks.text.parallel import ParallelText
 
 LINES = [
     "One.",

@@ -16,12 +16,13 @@ from lm_eval.tasks import TaskManager
 from lm_eval.utils import handle_non_serializable
 
 import neuronxa_tasks
-from neuronxa_tasks import matrices
-from neuronxa_tasks.corpora import CORPORA
+from neuronxa_tasks.alignment.profile import profile
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.model import NeuronXALM
+from neuronxa_tasks.harness import matrices
+from neuronxa_tasks.harness.model import NeuronXALM
 from neuronxa_tasks.results import LanguagePairs, read_pairs
-from neuronxa_tasks.states import Encoder, profile
+from neuronxa_tasks.states.encoder import Encoder
+from neuronxa_tasks.text.corpora import CORPORA
 
 pytestmark = [pytest.mark.harness, pytest.mark.tiny]
 

@@ -15,10 +15,10 @@ import pytest
 from commands import BIN, ENVIRONMENT, Finished
 from hub import Hub
 
-from neuronxa_tasks import transfer
 from neuronxa_tasks.cli import main as neuronxa
-from neuronxa_tasks.languages import benchmark_languages
-from neuronxa_tasks.rankc import rankc_from_samples, sample_files
+from neuronxa_tasks.commands import transfer
+from neuronxa_tasks.results.losses import rankc_from_samples, sample_files
+from neuronxa_tasks.text.languages import benchmark_languages
 
 pytestmark = [pytest.mark.harness, pytest.mark.data]
 

@@ -15,7 +15,7 @@ import yaml
 from commands import BIN, ENVIRONMENT
 from transformers import AutoModelForCausalLM
 
-from neuronxa_tasks.demo import shipped
+from neuronxa_tasks.world import shipped
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "gate-checkpoint.yml"
 

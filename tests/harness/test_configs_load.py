@@ -9,7 +9,7 @@ import pytest
 from lm_eval.tasks import TaskManager
 
 import neuronxa_tasks
-from neuronxa_tasks.corpora import CORPORA
+from neuronxa_tasks.text.corpora import CORPORA
 
 pytestmark = pytest.mark.harness
 

@@ -24,7 +24,7 @@ from neuronxa_tasks.cli import main
 
 pytestmark = pytest.mark.harness
 
-SHIPPED = Path(__file__).parents[2] / "neuronxa_tasks" / "demo" / "checkpoints"
+SHIPPED = Path(__file__).parents[2] / "neuronxa_tasks" / "world" / "checkpoints"
 OTHERS = [
     name
     for name in ("qwen3", "mistral", "glm4", "olmo2")

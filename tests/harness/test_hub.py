@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from hub import Fault, Hub
 
-from neuronxa_tasks.corpora import FLORES_HUB, TATOEBA_HUB, TATOEBA_REVISION
+from neuronxa_tasks.text.flores import FLORES_HUB
+from neuronxa_tasks.text.tatoeba import TATOEBA_HUB, TATOEBA_REVISION
 
 pytestmark = [pytest.mark.harness, pytest.mark.data]
 
 LOAD = """
 import json, sys, time
-from neuronxa_tasks.corpora import corpus
+from neuronxa_tasks.text.corpora import corpus
 from neuronxa_tasks.errors import NeuronXAError
 time.sleep = lambda seconds: None  # between the library's retries
 for name, target in json.loads(sys.argv[1]):

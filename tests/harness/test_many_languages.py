@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from commands import ENVIRONMENT, Finished
 
-from neuronxa_tasks.corpora import CORPORA
+from neuronxa_tasks.text.corpora import CORPORA
 
 pytestmark = [pytest.mark.harness, pytest.mark.data, pytest.mark.slow]
 

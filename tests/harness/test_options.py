@@ -17,13 +17,15 @@ from models import tiny_model
 from transformers import AutoModelForCausalLM
 
 import neuronxa_tasks
-from neuronxa_tasks.corpora import CORPORA
+from neuronxa_tasks.alignment.profile import profile
+from neuronxa_tasks.alignment.surface import surface
+from neuronxa_tasks.alignment.variants import variant_alignments
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.fingerprint import fingerprint
-from neuronxa_tasks.model import NeuronXALM
-from neuronxa_tasks.states import Encoder, SentenceVectors, profile
-from neuronxa_tasks.surface import surface
-from neuronxa_tasks.variants import variant_alignments
+from neuronxa_tasks.harness.model import NeuronXALM
+from neuronxa_tasks.resume.fingerprint import fingerprint
+from neuronxa_tasks.states.encoder import Encoder
+from neuronxa_tasks.states.vectors import SentenceVectors
+from neuronxa_tasks.text.corpora import CORPORA
 
 pytestmark = [pytest.mark.harness, pytest.mark.tiny]
 

@@ -148,7 +148,7 @@ import os, signal, sys, time
 from types import SimpleNamespace
 from torch import distributed
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.processes import gather, together
+from neuronxa_tasks.harness.processes import gather, together
 distributed.init_process_group("gloo")
 rank, size = distributed.get_rank(), distributed.get_world_size()
 lm = SimpleNamespace(rank=rank, world_size=size)

@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM
 
 import neuronxa_tasks
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.model import NeuronXALM
+from neuronxa_tasks.harness.model import NeuronXALM
 
 pytestmark = [pytest.mark.harness, pytest.mark.tiny]
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from commands import Command, Finished
 
-from neuronxa_tasks.demo import shipped
+from neuronxa_tasks.world import shipped
 
 pytestmark = pytest.mark.harness
 

@@ -9,8 +9,8 @@ import torch
 from lm_eval.models.huggingface import HFLM
 from models import byte_tokenizer, tiny_model
 
-from neuronxa_tasks.bmlama_task import sentence_losses
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.harness.bmlama_task import sentence_losses
 
 pytestmark = pytest.mark.tiny
 

@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 from models import byte_tokenizer, tiny_config, tiny_model
 from transformers import AutoModelForCausalLM
 
-from neuronxa_tasks.alignment import align, cosine
-from neuronxa_tasks.controls import derangement, shuffled_profile, untrained
+from neuronxa_tasks.alignment.controls import derangement, shuffled_profile, untrained
+from neuronxa_tasks.alignment.hits import align, cosine
+from neuronxa_tasks.alignment.profile import profile
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.fingerprint import fingerprint
-from neuronxa_tasks.states import Encoder, profile
+from neuronxa_tasks.resume.fingerprint import fingerprint
+from neuronxa_tasks.states.encoder import Encoder
 
 pytestmark = pytest.mark.tiny
 
-MINI = Path(__file__).parents[2] / "neuronxa_tasks" / "data" / "mini"
+MINI = Path(__file__).parents[2] / "neuronxa_tasks" / "text" / "data" / "mini"
 
 
 def mini(code: str) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from models import TINY
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from neuronxa_tasks.architectures import FAMILIES
+from neuronxa_tasks.states.families import FAMILIES
 
 pytestmark = pytest.mark.tiny
 

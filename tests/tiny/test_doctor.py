@@ -9,9 +9,9 @@ import torch
 from models import KINDS, byte_tokenizer, tiny_model
 from torch import nn
 
-from neuronxa_tasks import doctor
-from neuronxa_tasks.doctor import Examination, examine, vector_bytes
-from neuronxa_tasks.states import Encoder
+from neuronxa_tasks.commands import examination as doctor
+from neuronxa_tasks.commands.examination import Examination, examine, vector_bytes
+from neuronxa_tasks.states.encoder import Encoder
 
 pytestmark = pytest.mark.tiny
 

@@ -15,8 +15,9 @@ import torch
 from models import byte_tokenizer, tiny_model
 from torch import Tensor
 
+from neuronxa_tasks.alignment.profile import profile
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.states import Encoder, profile
+from neuronxa_tasks.states.encoder import Encoder
 
 pytestmark = pytest.mark.tiny
 

@@ -10,9 +10,11 @@ import torch
 from models import TINY, byte_tokenizer, tiny_model
 from torch import nn
 
-from neuronxa_tasks.architectures import FAMILIES, RoutedNeurons, locate
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.states import Encoder
+from neuronxa_tasks.states.encoder import Encoder
+from neuronxa_tasks.states.families import FAMILIES
+from neuronxa_tasks.states.layout import RoutedNeurons
+from neuronxa_tasks.states.locate import locate
 
 pytestmark = pytest.mark.tiny
 

@@ -15,10 +15,16 @@ from lm_eval.models.huggingface import HFLM
 from models import byte_tokenizer, tiny_model
 from safetensors.torch import load_file
 
-from neuronxa_tasks import transfer
+from neuronxa_tasks.commands import transfer
+from neuronxa_tasks.commands.finetune import (
+    REPORT,
+    Example,
+    Settings,
+    encode,
+    finetune,
+    log_likelihoods,
+)
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.finetune import REPORT, encode, finetune, log_likelihoods
-from neuronxa_tasks.transfer import Example, Settings
 
 pytestmark = pytest.mark.tiny
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from models import tiny_model
 from torch import Tensor, nn
 
-from neuronxa_tasks.fingerprint import fingerprint, unread
+from neuronxa_tasks.resume.fingerprint import fingerprint, unread
 
 pytestmark = pytest.mark.tiny
 

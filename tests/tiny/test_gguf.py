@@ -10,11 +10,12 @@ import pytest
 import torch
 from models import byte_tokenizer, tiny_model
 
+from neuronxa_tasks.alignment.profile import profile
 from neuronxa_tasks.cli import main
-from neuronxa_tasks.corpora import corpus
-from neuronxa_tasks.model import NeuronXALM
-from neuronxa_tasks.options import TAPS, Tap
-from neuronxa_tasks.states import Encoder, profile
+from neuronxa_tasks.harness.model import NeuronXALM
+from neuronxa_tasks.names import TAPS, Tap
+from neuronxa_tasks.states.encoder import Encoder
+from neuronxa_tasks.text.corpora import corpus
 
 gguf = pytest.importorskip("gguf", reason="gguf is not installed; pip install gguf")
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from models import byte_tokenizer, tiny_model
 
-from neuronxa_tasks import identity
-from neuronxa_tasks.fingerprint import fingerprint
-from neuronxa_tasks.identity import Unnameable, run_identity, task_identity
-from neuronxa_tasks.model import NeuronXALM
-from neuronxa_tasks.scoring import encoder
-from neuronxa_tasks.texts import Texts
+from neuronxa_tasks.harness.model import NeuronXALM
+from neuronxa_tasks.harness.scoring import encoder
+from neuronxa_tasks.resume import identity
+from neuronxa_tasks.resume.fingerprint import fingerprint
+from neuronxa_tasks.resume.identity import Unnameable, run_identity, task_identity
+from neuronxa_tasks.text.sentence_pairs import Texts
 
 pytestmark = pytest.mark.tiny
 

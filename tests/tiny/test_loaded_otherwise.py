@@ -26,9 +26,10 @@ from transformers import (
     Qwen2VLConfig,
 )
 
-from neuronxa_tasks.architectures import locate
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.states import Encoder, SentenceVectors
+from neuronxa_tasks.states.encoder import Encoder
+from neuronxa_tasks.states.locate import locate
+from neuronxa_tasks.states.vectors import SentenceVectors
 
 pytestmark = pytest.mark.tiny
 
@@ -175,7 +176,7 @@ def test_a_slice_of_a_tensor_parallel_model_is_refused() -> None:
 TENSOR_PARALLEL = """
 import sys
 from transformers import AutoModelForCausalLM
-from neuronxa_tasks.architectures import locate
+from neuronxa_tasks.states.locate import locate
 from neuronxa_tasks.errors import NeuronXAError
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1], tp_plan="auto")
 try:

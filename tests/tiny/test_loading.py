@@ -9,8 +9,8 @@ from models import byte_tokenizer, tiny_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from neuronxa_tasks.doctor import examine
-from neuronxa_tasks.loading import random_weights
+from neuronxa_tasks.commands.examination import examine
+from neuronxa_tasks.states.random_weights import random_weights
 
 pytestmark = pytest.mark.tiny
 

@@ -13,14 +13,15 @@ import torch
 from models import TINY, byte_tokenizer, tiny_model
 from torch import nn
 
-from neuronxa_tasks.architectures import RoutedNeurons, locate
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.states import Encoder
+from neuronxa_tasks.states.encoder import Encoder
+from neuronxa_tasks.states.layout import RoutedNeurons
+from neuronxa_tasks.states.locate import locate
 
 pytestmark = pytest.mark.tiny
 
 TOKENIZER = byte_tokenizer(bos=True)
-MINI = Path(__file__).parents[2] / "neuronxa_tasks" / "data" / "mini"
+MINI = Path(__file__).parents[2] / "neuronxa_tasks" / "text" / "data" / "mini"
 MARGIN = 5e-6
 PLAIN = {
     *("apertus", "arcee", "biogpt", "bloom", "codegen", "falcon", "gpt2", "gpt_bigcode", "gpt_neo"),

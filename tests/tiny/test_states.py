@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from models import KINDS, TINY, byte_tokenizer, tiny_model
 from torch import Tensor
 
-from neuronxa_tasks.architectures import FAMILIES
+from neuronxa_tasks.alignment.profile import profile
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.states import Encoder, SentenceVectors, profile, token_weights
+from neuronxa_tasks.states.encoder import Encoder, token_weights
+from neuronxa_tasks.states.families import FAMILIES
+from neuronxa_tasks.states.vectors import SentenceVectors
 
 pytestmark = pytest.mark.tiny
 

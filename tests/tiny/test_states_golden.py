@@ -12,13 +12,14 @@ import pytest
 import torch
 from models import TINY, byte_tokenizer, tiny_model
 
-from neuronxa_tasks.architectures import FAMILIES
-from neuronxa_tasks.options import Weights
-from neuronxa_tasks.states import Encoder, profile
+from neuronxa_tasks.alignment.profile import profile
+from neuronxa_tasks.names import Weights
+from neuronxa_tasks.states.encoder import Encoder
+from neuronxa_tasks.states.families import FAMILIES
 
 pytestmark = pytest.mark.tiny
 
-MINI = Path(__file__).parents[2] / "neuronxa_tasks" / "data" / "mini"
+MINI = Path(__file__).parents[2] / "neuronxa_tasks" / "text" / "data" / "mini"
 MARGIN = 5e-6
 TOKENIZER = byte_tokenizer(bos=True)
 

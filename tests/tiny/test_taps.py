@@ -11,10 +11,11 @@ from models import KINDS, TINY, byte_tokenizer, tiny_model
 from torch import nn
 from transformers import T5Config, T5ForConditionalGeneration
 
-from neuronxa_tasks.architectures import FAMILIES, Family, locate
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.states import Encoder
-from neuronxa_tasks.taps import Taps
+from neuronxa_tasks.states.encoder import Encoder
+from neuronxa_tasks.states.families import FAMILIES, Family
+from neuronxa_tasks.states.locate import locate
+from neuronxa_tasks.states.taps import Taps
 
 pytestmark = pytest.mark.tiny
 

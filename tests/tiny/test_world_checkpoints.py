@@ -10,11 +10,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from neuronxa_tasks import cli
-from neuronxa_tasks.demo import cloze, grammar, shipped
-from neuronxa_tasks.demo.models import ARCHITECTURES
-from neuronxa_tasks.demo.tokenizer import make_tokenizer
-from neuronxa_tasks.demo.watch import watch
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.world import cloze, grammar, shipped
+from neuronxa_tasks.world.models import ARCHITECTURES
+from neuronxa_tasks.world.tokenizer import make_tokenizer
+from neuronxa_tasks.world.watch import watch
 
 FINAL = [name for name in shipped.names() if "/" not in name]
 SERIES = [name for name in shipped.names() if name.startswith("llama/step-")]

@@ -24,8 +24,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from neuronxa_tasks.alignment import Alignment, align
-from neuronxa_tasks.intervals import joint_intervals, sentence_intervals
+from neuronxa_tasks.alignment.hits import Alignment, align
+from neuronxa_tasks.statistics.sentence_intervals import joint_intervals, sentence_intervals
 
 LAYERS, WIDTH = 4, 20
 LANGUAGES = 10

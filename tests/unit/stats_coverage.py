@@ -1,4 +1,4 @@
-"""How often the intervals of neuronxa_tasks.stats hold the truth. A report, not a test.
+"""How often the intervals of neuronxa_tasks.statistics hold the truth. A report, not a test.
 
     python tests/unit/stats_coverage.py [--repeats 1000] [--seed 0]
 
@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from neuronxa_tasks.stats import BootstrapInterval, Interval, average_over_models, correlation
+from neuronxa_tasks.statistics import BootstrapInterval, Interval, average_over_models, correlation
 
 
 def inside(interval: Interval | BootstrapInterval, truth: float) -> float:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from neuronxa_tasks.alignment import Alignment, align, cosine, count_rivals
+from neuronxa_tasks.alignment.hits import Alignment, align, cosine, count_rivals
 from neuronxa_tasks.errors import NeuronXAError
 
 Vectors = NDArray[np.float32]

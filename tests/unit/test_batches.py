@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuronxa_tasks.batches import PASS, PASS_ON_CPU, TOKENS_ON_CPU, cut
+from neuronxa_tasks.states.batches import PASS, PASS_ON_CPU, TOKENS_ON_CPU, cut
 
 lengths_of = st.lists(st.integers(1, 400), min_size=1, max_size=9).map(
     lambda lengths: sorted(lengths, reverse=True)

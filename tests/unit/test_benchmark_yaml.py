@@ -13,9 +13,9 @@ from lm_eval.tasks._factory import TaskFactory
 from lm_eval.tasks._index import TaskIndex
 from lm_eval.tasks._yaml_loader import load_yaml
 
-from neuronxa_tasks import benchmark_yaml
-from neuronxa_tasks.languages import BENCHMARKS, benchmark_languages, find
+from neuronxa_tasks.harness.configs import benchmark_yaml
 from neuronxa_tasks.results import locate
+from neuronxa_tasks.text.languages import BENCHMARKS, benchmark_languages, find
 
 CONFIGS = Path(__file__).parents[2] / "task_configs"
 
@@ -54,7 +54,7 @@ def leaves(harness: Any, name: str) -> list[str]:
 
 
 def test_repository_holds_what_is_generated() -> None:
-    message = "run: python -m neuronxa_tasks.benchmark_yaml"
+    message = "run: python -m neuronxa_tasks.harness.configs.benchmark_yaml"
     assert benchmark_yaml.differences(CONFIGS) == {}, message
 
 
@@ -102,7 +102,7 @@ def test_bmlama_has_a_task_per_language(harness: Any) -> None:
         entry = harness.task_index[f"neuronxa_bmlama53_{code}"]
         assert entry.yaml_path == CONFIGS / "bmlama53" / f"neuronxa_bmlama53_{code}.yaml"
         config = load_yaml(entry.yaml_path, resolve_func=False)
-        assert config.pop("class").endswith("neuronxa_tasks.bmlama_task.BmlamaTask")
+        assert config.pop("class").endswith("neuronxa_tasks.harness.bmlama_task.BmlamaTask")
         assert config == {
             "task": f"neuronxa_bmlama53_{code}",
             "dataset_path": "bmlama53",

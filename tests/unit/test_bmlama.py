@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuronxa_tasks.bmlama import Query, find, read
-from neuronxa_tasks.bmlama_task import accuracy, gold_loss, sentence_losses
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.languages import benchmark_languages
+from neuronxa_tasks.harness.bmlama_task import accuracy, gold_loss, sentence_losses
+from neuronxa_tasks.text.bmlama import Query, find, read
+from neuronxa_tasks.text.languages import benchmark_languages
 
 ROW = {
     "id": 0,

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from neuronxa_tasks import cache
-from neuronxa_tasks.cache import ScoreCache
+from neuronxa_tasks.resume import cache
+from neuronxa_tasks.resume.cache import ScoreCache
 
 CONTENT = {"samples": [[1, 2], [0, 3]], "block": {"interval": [0.1 + 0.2, None]}}
 
@@ -170,7 +170,7 @@ def test_folder_that_cannot_be_written(
 FULL = """
 import logging, resource, sys
 from pathlib import Path
-from neuronxa_tasks.cache import ScoreCache
+from neuronxa_tasks.resume.cache import ScoreCache
 resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
 store = ScoreCache(Path(sys.argv[1]))
 store.put(["small"], "small")
@@ -194,7 +194,7 @@ def test_disk_that_is_full(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from neuronxa_tasks.cache import ScoreCache
+from neuronxa_tasks.resume.cache import ScoreCache
 store = ScoreCache(Path(sys.argv[1]))
 for i in range(300):
     store.put([sys.argv[2]] * 1000, "name")

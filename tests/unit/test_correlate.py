@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from neuronxa_tasks.correlate.analysis import analyse
-from neuronxa_tasks.correlate.covariates import gather
-from neuronxa_tasks.correlate.joint import joint_permutation
-from neuronxa_tasks.correlate.joint_difference import joint_difference
-from neuronxa_tasks.correlate.settings import Primary, Settings, check_primary
-from neuronxa_tasks.correlate.study import ALIGNMENT, build_study, model_names
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.reports.confounders import gather
+from neuronxa_tasks.reports.correlate.analysis import analyse
+from neuronxa_tasks.reports.settings import Primary, Settings, check_primary
+from neuronxa_tasks.reports.study import ALIGNMENT, build_study, model_names
 from neuronxa_tasks.results import read_results
+from neuronxa_tasks.statistics.joint_difference import joint_difference
+from neuronxa_tasks.statistics.joint_permutation import joint_permutation
 
 RATES = {
     "deu_Latn": 0.80, "fra_Latn": 0.75, "swh_Latn": 0.20, "zho_Hans": 0.55, "ell_Grek": 0.50,

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from neuronxa_tasks.cli import main
-from neuronxa_tasks.correlate.alone_sections import answer
-from neuronxa_tasks.correlate.language_pairs import order
-from neuronxa_tasks.correlate.layers import plateau
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.reports.correlate.alone_sections import answer
+from neuronxa_tasks.reports.correlate.language_pairs import order
+from neuronxa_tasks.reports.layers import plateau
 from neuronxa_tasks.results import read_pairs
-from neuronxa_tasks.stats import expected_rate
+from neuronxa_tasks.statistics import expected_rate
 
 CODES = ("deu_Latn", "fra_Latn", "hin_Deva", "swh_Latn", "zho_Hans")
 PAIRED = tuple(sorted((*CODES, "eng_Latn")))

@@ -297,7 +297,7 @@ def test_missing_drawing_library_is_named(run, tmp_path, monkeypatch, capsys):
 
 
 def test_mixed_models_need_statsmodels(run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("neuronxa_tasks.correlate.command.find_spec", lambda name: None)
+    monkeypatch.setattr("neuronxa_tasks.commands.correlate.find_spec", lambda name: None)
     assert_refused(tmp_path / "out", capsys, "pip install statsmodels", run, "--mixed-model")
 
 

@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as hnp
 from models import byte_tokenizer
 from scipy import stats
 
-from neuronxa_tasks.covariates import covariates, hub_skewness, k_occurrence, skewness
-from neuronxa_tasks.states import SentenceVectors
+from neuronxa_tasks.alignment.covariates import covariates, hub_skewness, k_occurrence, skewness
+from neuronxa_tasks.states.vectors import SentenceVectors
 
 
 @given(st.data(), st.integers(2, 7))

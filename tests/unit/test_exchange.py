@@ -7,7 +7,7 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neuronxa_tasks.processes import share
+from neuronxa_tasks.harness.processes import share
 
 costs = st.dictionaries(st.text(min_size=1, max_size=3), st.integers(0, 1000), max_size=20)
 

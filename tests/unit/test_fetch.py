@@ -21,9 +21,9 @@ from typing import Any
 
 import pytest
 
-from neuronxa_tasks import corpora, fetch
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.fetch import fetch_flores200
+from neuronxa_tasks.text import corpora, fetch, flores
+from neuronxa_tasks.text.fetch import fetch_flores200
 
 TOP = "flores200_dataset"
 FILES = {
@@ -168,7 +168,7 @@ def test_default_folder_is_where_the_corpus_looks(
 ) -> None:
     monkeypatch.setenv("NEURONXA_CACHE", str(tmp_path / "cache"))
     found = fetch_flores200(server.url, SHA.upper(), progress=False)
-    assert found == corpora.flores_archive_folder()
+    assert found == flores.flores_archive_folder()
     assert (found / "fra_Latn.devtest").read_text(encoding="utf-8") == "Bonjour à tous.\n"
 
 
@@ -375,7 +375,7 @@ def test_full_disk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def full(*args: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("neuronxa_tasks.fetch.shutil.copyfileobj", full)
+    monkeypatch.setattr("neuronxa_tasks.text.fetch.shutil.copyfileobj", full)
     with pytest.raises(NeuronXAError, match=r"No space left on device.*NEURONXA_CACHE"):
         get(server, tmp_path)
     # The download is good and stays, nothing else does.
@@ -552,7 +552,7 @@ def test_interrupt_while_unpacking(
         if len(copies) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("neuronxa_tasks.fetch.shutil.copyfileobj", stop)
+    monkeypatch.setattr("neuronxa_tasks.text.fetch.shutil.copyfileobj", stop)
     with pytest.raises(KeyboardInterrupt):
         get(server, tmp_path)
     assert names(tmp_path) == [f"{TOP}.tar.gz.part"]

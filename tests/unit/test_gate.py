@@ -17,14 +17,14 @@ from gate_data import hits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from neuronxa_tasks import stats
+from neuronxa_tasks import statistics
 from neuronxa_tasks.cli import main
-from neuronxa_tasks.gate.checkpoint import Score
-from neuronxa_tasks.gate.compare import COUNTS, ERRORS, PAIRED, compare, compare_items
-from neuronxa_tasks.gate.groups import compare_groups
-from neuronxa_tasks.gate.join import Joined
-from neuronxa_tasks.gate.rules import Limits, Rules
-from neuronxa_tasks.gate.verdict import adjust, judge
+from neuronxa_tasks.reports.gate.checkpoint import Score
+from neuronxa_tasks.reports.gate.compare import COUNTS, ERRORS, PAIRED, compare, compare_items
+from neuronxa_tasks.reports.gate.groups import compare_groups
+from neuronxa_tasks.reports.gate.join import Joined
+from neuronxa_tasks.reports.gate.rules import Limits, Rules
+from neuronxa_tasks.reports.gate.verdict import adjust, judge
 from neuronxa_tasks.results.items import Items
 
 CODES = ("deu_Latn", "fra_Latn", "swh_Latn")
@@ -89,7 +89,9 @@ def test_a_worse_model_fails_with_the_numbers(tmp_path: Path, baseline: Path, ca
     before, after = (side["fra_Latn"].mean(axis=0) for side in (ALIGNMENT, WORSE))
     assert found["status"] == "regression"
     assert found["change"] == pytest.approx((after - before).mean(), abs=1e-12)
-    two_sided = stats.paired_difference(after, before, rng=np.random.default_rng(0)).permutation.p
+    two_sided = statistics.paired_difference(
+        after, before, rng=np.random.default_rng(0)
+    ).permutation.p
     assert found["p"] == pytest.approx(two_sided / 2, abs=2e-3)
     whole = finding(Path("x"), "all languages")
     assert whole["change"] == pytest.approx(
@@ -108,7 +110,7 @@ def test_benchmarks_are_paired_by_mcnemar(tmp_path: Path, baseline: Path) -> Non
     new = candidate(tmp_path, answers=answers)
     assert gate("--baseline", baseline, "--candidate", new, "-o", "x") == 1
     found = finding(Path("x"), "deu_Latn", "acc")
-    expected = stats.mcnemar(ANSWERS["xnli"]["deu_Latn"], answers["xnli"]["deu_Latn"]).p / 2
+    expected = statistics.mcnemar(ANSWERS["xnli"]["deu_Latn"], answers["xnli"]["deu_Latn"]).p / 2
     assert found["p"] == pytest.approx(expected, rel=1e-9)
     assert found["method"] == PAIRED
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.gate.rules import Limits, Rules, parse_rules, read_rules
+from neuronxa_tasks.reports.gate.rules import Limits, Rules, parse_rules, read_rules
 
 
 def test_everything_can_be_set(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from neuronxa_tasks import stats
+from neuronxa_tasks import statistics
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.gate import signs
-from neuronxa_tasks.gate.signs import fisher_p, normal_p, paired_interval, sign_flip_p
+from neuronxa_tasks.reports.gate import signs
+from neuronxa_tasks.reports.gate.signs import fisher_p, normal_p, paired_interval, sign_flip_p
 
 WHOLE = st.lists(st.integers(-6, 6), min_size=1, max_size=9)
 
@@ -42,7 +42,7 @@ def test_the_unit_does_not_matter(differences: list[int], unit: int) -> None:
 def test_hits_give_the_exact_mcnemar_test(pairs: list[tuple[bool, bool]]) -> None:
     a, b = np.array(pairs, dtype=float).T
     worse, better = sign_flip_p(b - a), sign_flip_p(a - b)
-    assert min(1.0, 2 * min(worse, better)) == pytest.approx(stats.mcnemar(a, b).p, abs=1e-12)
+    assert min(1.0, 2 * min(worse, better)) == pytest.approx(statistics.mcnemar(a, b).p, abs=1e-12)
 
 
 def test_against_the_permutation_test_of_scipy() -> None:

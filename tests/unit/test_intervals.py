@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neuronxa_tasks.intervals import joint_intervals, ratio_interval, sentence_intervals
-from neuronxa_tasks.stats import score_interval
+from neuronxa_tasks.statistics import score_interval
+from neuronxa_tasks.statistics.sentence_intervals import (
+    joint_intervals,
+    ratio_interval,
+    sentence_intervals,
+)
 
 
 def test_against_a_loop() -> None:

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.languages import (
+from neuronxa_tasks.text.languages import (
     BENCHMARKS,
     CORPORA,
     Language,
@@ -30,7 +30,7 @@ from neuronxa_tasks.languages import (
     resolve,
 )
 
-TABLE = Path(__file__).parents[2] / "neuronxa_tasks" / "languages.csv"
+TABLE = Path(__file__).parents[2] / "neuronxa_tasks" / "text" / "languages.csv"
 
 # Folder under lm_eval/tasks and prefix of the task names, for each benchmark of the harness.
 HARNESS = {
@@ -473,6 +473,6 @@ def test_unknown_benchmark_is_refused() -> None:
 
 
 def test_importing_the_table_imports_nothing_heavy() -> None:
-    code = "import sys, neuronxa_tasks.languages as x; x.resolve('zh'); print(*sys.modules)"
+    code = "import sys, neuronxa_tasks.text.languages as x; x.resolve('zh'); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"torch", "numpy", "pandas", "transformers", "lm_eval"} & set(run.stdout.split())

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from neuronxa_tasks.intervals import joint_intervals
-from neuronxa_tasks.means import mean_blocks
+from neuronxa_tasks.harness.means import mean_blocks
+from neuronxa_tasks.harness.printed_table import collected, recorded, summary
 from neuronxa_tasks.schema import RivalsBlock, SentenceRivals
-from neuronxa_tasks.summary import collected, recorded, summary
-from neuronxa_tasks.texts import Pairs
+from neuronxa_tasks.statistics.sentence_intervals import joint_intervals
+from neuronxa_tasks.text.sentence_pairs import Pairs
 
 SETTINGS = {
     "corpus": "mini",

@@ -11,7 +11,7 @@ import pytest
 
 import neuronxa_tasks
 
-FOLDER = Path(neuronxa_tasks.__file__).parent / "data" / "mini"
+FOLDER = Path(neuronxa_tasks.__file__).parent / "text" / "data" / "mini"
 
 # First word of the Unicode names of the letters. CJK is what Unicode calls Chinese characters.
 SCRIPTS = {

@@ -11,10 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from neuronxa_tasks.alignment import count_rivals, unit
+from neuronxa_tasks.alignment.hits import count_rivals, unit
+from neuronxa_tasks.alignment.language_matrix import (
+    Layer,
+    VectorStore,
+    hit_matrix,
+    hits_block,
+    mutual_hits,
+)
+from neuronxa_tasks.alignment.profile import profile
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.pairs import Layer, VectorStore, hit_matrix, hits_block, mutual_hits
-from neuronxa_tasks.states import SentenceVectors, profile
+from neuronxa_tasks.states.vectors import SentenceVectors
 
 CODES = ("a", "b", "c", "d", "e")
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from neuronxa_tasks import pooling
-from neuronxa_tasks.pooling import mean, pool, sizes, states, tokens_of, top_decile
-from neuronxa_tasks.states import token_weights
+from neuronxa_tasks.states import pooling
+from neuronxa_tasks.states.encoder import token_weights
+from neuronxa_tasks.states.pooling import mean, pool, sizes, states, tokens_of, top_decile
 
 KINDS = ("position", "uniform", "last")
 

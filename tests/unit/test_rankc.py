@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.rankc import consistency, rankc, rankc_from_samples, read_losses, sample_files
+from neuronxa_tasks.results.losses import rankc_from_samples, read_losses, sample_files
+from neuronxa_tasks.statistics.rankc import consistency, rankc
 
 distinct = st.integers(1, 9).flatmap(
     lambda n: st.tuples(*(st.permutations([x / 7 for x in range(n)]) for _ in range(2)))

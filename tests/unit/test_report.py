@@ -17,17 +17,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_data import XSS, codes, results_of, write_models
 
-from neuronxa_tasks import languages
-from neuronxa_tasks.charts import fill
 from neuronxa_tasks.cli import main
-from neuronxa_tasks.report.page import _inline, as_json, number_text
-from neuronxa_tasks.report.scores import natural, rankable, score_name
+from neuronxa_tasks.reports.charts import fill
+from neuronxa_tasks.reports.page.language_scores import natural, rankable, score_name
+from neuronxa_tasks.reports.page.page import _inline, as_json, number_text
 from neuronxa_tasks.results import LanguagePairs
+from neuronxa_tasks.text import languages
 
 pytest.importorskip("altair", reason="install the extra `report` to draw figures")
 pytest.importorskip("vl_convert", reason="install the extra `report` to draw figures")
 
-VENDOR = Path(__file__).parents[2] / "neuronxa_tasks" / "report" / "vendor"
+VENDOR = Path(__file__).parents[2] / "neuronxa_tasks" / "reports" / "page" / "vendor"
 
 
 def report(folder, *arguments, code=0) -> str:
@@ -267,7 +267,7 @@ def test_a_folder_is_no_page(two, tmp_path, capsys):
 
 
 def test_pairs_keep_within_their_room(monkeypatch):
-    from neuronxa_tasks.report import content
+    from neuronxa_tasks.reports.page import content
 
     def matrix(model):
         square = np.full((5, 5), 0.25)

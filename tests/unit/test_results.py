@@ -14,13 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.results import (
-    locate,
-    read_covariates,
-    read_results,
-    read_rivals,
-    read_samples,
-)
+from neuronxa_tasks.results import locate, read_covariates, read_results, read_rivals, read_samples
 
 HISTORIC = Path(__file__).parents[1] / "historic_results"
 VERSIONS = ["0.3.0", "0.4.2", "0.4.3", "0.4.4", "0.4.5", "0.4.7", "0.4.8", "0.4.9", "0.4.9.1"]

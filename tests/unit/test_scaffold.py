@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
-from neuronxa_tasks.corpora import CORPORA
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.metric_names import METRICS
-from neuronxa_tasks.own_text import read_folder
-from neuronxa_tasks.scaffold import Report, new_tasks
+from neuronxa_tasks.harness.configs.own_corpus import Report, new_tasks
+from neuronxa_tasks.names import METRICS
+from neuronxa_tasks.text.corpora import CORPORA
+from neuronxa_tasks.text.own_text import read_folder
 
 
 def sentences(code: str, n: int = 120) -> list[str]:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scipy import stats as reference
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.stats import average_correlation, correlation, fisher_interval
-from neuronxa_tasks.stats.correlation import resampled_correlation, rowwise_correlation
-from neuronxa_tasks.stats.models import average_over_models
-from neuronxa_tasks.stats.resampling import bca_interval, exchange_p, jackknife
+from neuronxa_tasks.statistics import average_correlation, correlation, fisher_interval
+from neuronxa_tasks.statistics.correlation import resampled_correlation, rowwise_correlation
+from neuronxa_tasks.statistics.over_models import average_over_models
+from neuronxa_tasks.statistics.resampling import bca_interval, exchange_p, jackknife
 
 X = [0.91, 0.88, 0.74, 0.69, 0.83, 0.52, 0.41, 0.77, 0.35, 0.60, 0.28, 0.66]
 Y = [0.55, 0.57, 0.48, 0.49, 0.52, 0.41, 0.43, 0.50, 0.36, 0.42, 0.37, 0.51]

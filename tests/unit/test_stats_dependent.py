@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats as reference
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.stats import compare_correlations, williams_test
+from neuronxa_tasks.statistics import compare_correlations, williams_test
 
 Y = [0.55, 0.57, 0.48, 0.49, 0.52, 0.41, 0.43, 0.50, 0.36, 0.42, 0.37, 0.51]
 A = [0.91, 0.88, 0.74, 0.69, 0.83, 0.52, 0.41, 0.77, 0.35, 0.60, 0.28, 0.66]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.stats import WithinBetween, within_between
+from neuronxa_tasks.statistics import WithinBetween, within_between
 
 LABELS = ("a", "a", "a", "b", "b", "c")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats as reference
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.stats import mcnemar, paired_difference, score_interval
+from neuronxa_tasks.statistics import mcnemar, paired_difference, score_interval
 
 hits = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=40)
 

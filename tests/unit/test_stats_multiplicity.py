@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.stats import benjamini_hochberg, holm
+from neuronxa_tasks.statistics import benjamini_hochberg, holm
 
 P = [0.001, 0.04, 0.03, 0.2, 0.0005, 0.5, 0.03, 0.9]
 

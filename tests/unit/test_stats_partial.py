@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats as reference
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.stats import (
+from neuronxa_tasks.statistics import (
     dummy_code,
     fisher_interval,
     partial_correlation,

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.stats import dummy_code, mixed_model, partial_correlation, pooled_correlation
+from neuronxa_tasks.statistics import (
+    dummy_code,
+    mixed_model,
+    partial_correlation,
+    pooled_correlation,
+)
 
 # Four models, six languages, two holes.
 ROWS = [

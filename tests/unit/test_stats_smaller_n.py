@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.stats import expected_rate, survival
+from neuronxa_tasks.statistics import expected_rate, survival
 
 
 def naive(b: int, n: int, m: int) -> float:

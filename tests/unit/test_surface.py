@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models import byte_tokenizer
 
+from neuronxa_tasks.alignment.surface import content_tokens, surface, token_overlap
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.surface import content_tokens, surface, token_overlap
 
-MINI = Path(__file__).parents[2] / "neuronxa_tasks" / "data" / "mini"
+MINI = Path(__file__).parents[2] / "neuronxa_tasks" / "text" / "data" / "mini"
 WORDS = st.lists(st.sampled_from(["Anna", "anna", "7", "ab", "b", "東京", "é"]), min_size=1)
 TEXTS = st.lists(st.tuples(WORDS.map(" ".join), WORDS.map(" ".join)), min_size=2, max_size=6)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sweep_data import checkpoints
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.sweep.checkpoints import find_checkpoints, read_list
-from neuronxa_tasks.sweep.steps import WORDS, step_in
+from neuronxa_tasks.reports.sweep.checkpoints import find_checkpoints, read_list
+from neuronxa_tasks.reports.sweep.steps import WORDS, step_in
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ import pytest
 from sweep_data import HARNESS, checkpoints, launcher, lay_out
 
 from neuronxa_tasks.cli import main
-from neuronxa_tasks.sweep.command import split_at_dashes
-from neuronxa_tasks.sweep.harness_arguments import check_arguments
-from neuronxa_tasks.sweep.records import read_record
+from neuronxa_tasks.commands.sweep import split_at_dashes
+from neuronxa_tasks.reports.sweep.harness_arguments import check_arguments
+from neuronxa_tasks.reports.sweep.records import read_record
 
 STEPS = (10, 20, 30)
 
@@ -102,7 +102,7 @@ def test_each_checkpoint_is_run_once(place: Place, capsys: pytest.CaptureFixture
 
 def test_the_harness_gets_its_arguments_and_the_checkpoint(place: Place) -> None:
     arguments = check_arguments(HARNESS)
-    from neuronxa_tasks.sweep.checkpoints import find_checkpoints
+    from neuronxa_tasks.reports.sweep.checkpoints import find_checkpoints
 
     hub, local = (
         find_checkpoints([text]).checkpoints[0]

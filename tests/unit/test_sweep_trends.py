@@ -15,12 +15,12 @@ from correlate_data import CODES, write
 from scipy import stats as scipy_stats
 from sweep_data import HARNESS, checkpoints, launcher, learned
 
-from neuronxa_tasks.charts import load_libraries
 from neuronxa_tasks.cli import main
-from neuronxa_tasks.sweep.figures import draw
-from neuronxa_tasks.sweep.over_steps import correlate_over_steps
-from neuronxa_tasks.sweep.step_axis import StepAxis, round_steps
-from neuronxa_tasks.sweep.trends import MEAN, Trends, read_trends
+from neuronxa_tasks.reports.charts import load_libraries
+from neuronxa_tasks.reports.sweep.figures import draw
+from neuronxa_tasks.reports.sweep.over_steps import correlate_over_steps
+from neuronxa_tasks.reports.sweep.step_axis import StepAxis, round_steps
+from neuronxa_tasks.reports.sweep.trends import MEAN, Trends, read_trends
 
 STEPS = (0, 10, 100, 1000, 10_000)
 OTHERS = [code for code in CODES if code != "eng_Latn"]
@@ -195,7 +195,7 @@ def test_the_same_series_gives_the_same_bytes(out: Path) -> None:
 
 
 def test_many_languages_become_a_heat_map(trends: Trends, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neuronxa_tasks.sweep.figures.MAX_PANELS", 10)
+    monkeypatch.setattr("neuronxa_tasks.reports.sweep.figures.MAX_PANELS", 10)
     drawings = {each.name: each for each in draw(trends, load_libraries(), "log")}
     spec = drawings["languages_neuronxa_flores"].chart.to_dict()
     assert len(spec["concat"]) == 3

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from lm_eval.tasks import TaskManager
 from lm_eval.tasks._yaml_loader import load_yaml
 
-from neuronxa_tasks import task_yaml
-from neuronxa_tasks.corpora import CORPORA
-from neuronxa_tasks.languages import BENCHMARKS, benchmark_languages
-from neuronxa_tasks.metric_names import METRICS
+from neuronxa_tasks.harness.configs import task_yaml
+from neuronxa_tasks.names import METRICS
+from neuronxa_tasks.text.corpora import CORPORA
+from neuronxa_tasks.text.languages import BENCHMARKS, benchmark_languages
 
 CONFIGS = Path(__file__).parents[2] / "task_configs"
 SUBGROUPS = {  # published number of languages, less English, less what FLORES-200 lacks
@@ -45,7 +45,9 @@ def harness_alone() -> set[str]:
 
 
 def test_repository_holds_what_is_generated() -> None:
-    assert task_yaml.differences(CONFIGS) == {}, "run: python -m neuronxa_tasks.task_yaml"
+    assert task_yaml.differences(CONFIGS) == {}, (
+        "run: python -m neuronxa_tasks.harness.configs.task_yaml"
+    )
 
 
 @pytest.mark.parametrize(("corpus", "size"), [("flores", 204), ("tatoeba", 112)])
@@ -58,7 +60,7 @@ def test_every_language_is_indexed_and_has_its_own_task(
     assert all(index[name].yaml_path == CONFIGS / corpus / f"{name}.yaml" for name in names)
     for code, name in zip(CORPORA[corpus].codes, names, strict=True):
         config = load_yaml(index[name].yaml_path, resolve_func=False)
-        assert config.pop("class").endswith("neuronxa_tasks.tasks.NeuronXATask")
+        assert config.pop("class").endswith("neuronxa_tasks.harness.task.NeuronXATask")
         assert config == {
             "task": name,
             "dataset_path": corpus,

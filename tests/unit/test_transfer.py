@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 from lm_eval.tasks._yaml_loader import load_yaml
 
-from neuronxa_tasks import transfer
+from neuronxa_tasks.commands import transfer
+from neuronxa_tasks.commands.finetune import Example, Settings
+from neuronxa_tasks.commands.transfer import read_examples
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.transfer import Example, Settings, read_examples
-from neuronxa_tasks.transferability import CHANCE, Transferability, transferability
+from neuronxa_tasks.statistics.transferability import CHANCE, Transferability, transferability
 
 ROW = {"premise": "It rains.", "hypothesis": "It is wet.", "label": 0}
 text = st.text(st.characters(exclude_characters="\\'\"", exclude_categories=["C"]), min_size=1)

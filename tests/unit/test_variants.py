@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from neuronxa_tasks.alignment import align, cosine
-from neuronxa_tasks.metric_names import VARIANTS
-from neuronxa_tasks.states import SentenceVectors
-from neuronxa_tasks.variants import centred_cosine, csls, subset, variant_alignments
+from neuronxa_tasks.alignment.hits import align, cosine
+from neuronxa_tasks.alignment.variants import centred_cosine, csls, subset, variant_alignments
+from neuronxa_tasks.names import VARIANTS
+from neuronxa_tasks.states.vectors import SentenceVectors
 
 Vectors = NDArray[np.float64]
 COMPARE = [cosine, centred_cosine, csls]

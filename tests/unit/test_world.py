@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import neuronxa_tasks
-from neuronxa_tasks.demo import generate, grammar, nli, stream, world
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.world import generate, grammar, nli, stream, world
 
 ROOT = Path(neuronxa_tasks.__file__).parents[1]
 XNLI = {
@@ -310,7 +310,7 @@ def test_the_parallel_text_is_line_parallel():
 
 
 def test_the_lexicons_and_facts_are_written_with_one_entry_per_line():
-    folder = ROOT / "neuronxa_tasks" / "demo" / "lexicons"
+    folder = ROOT / "neuronxa_tasks" / "world" / "lexicons"
     for path in folder.glob("*.json"):
         assert set(json.loads(path.read_text(encoding="utf-8"))) >= {
             *("space", "stop", "order", "who", "what", "where", "when", "does")

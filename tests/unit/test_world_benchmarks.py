@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import neuronxa_tasks
-from neuronxa_tasks.demo import cloze, generate, grammar, knowledge, nli, story, world
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.world import cloze, generate, grammar, knowledge, nli, story, world
 
 ROOT = Path(neuronxa_tasks.__file__).parents[1]
 KINDS = {"cloze": cloze, "knowledge": knowledge, "story": story, "nli": nli}

@@ -1,0 +1,1 @@
+"""What is computed from the vectors of two languages: arrays in, numbers out."""

@@ -1,0 +1,316 @@
+"""`neuronxa correlate`: options in, a folder out."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shlex
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neuronxa_tasks.commands.results_options import (
+    add_reading,
+    add_results,
+    harness_paths,
+    read,
+    reading_words,
+)
+
+if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
+    from neuronxa_tasks.reports.cells import Study
+    from neuronxa_tasks.reports.charts import Drawing
+    from neuronxa_tasks.reports.confounders import Covariates
+    from neuronxa_tasks.reports.correlate.alone import Alone
+    from neuronxa_tasks.reports.estimate_tables import Analysis
+    from neuronxa_tasks.reports.settings import Primary, Settings
+    from neuronxa_tasks.results import Results
+
+DESCRIPTION = """\
+Correlates alignment scores with benchmarks over languages: r with n, intervals and p for each
+model, benchmark and metric, averages over models, differences between metrics, partial
+correlations, predictions. Of the scores alone: differences, the score at smaller n, layers with
+the peak, and all pairs of languages. RESULTS are results files of the harness, folders with
+them, and CSV files with model, language, benchmark, value.
+"""
+EXAMPLES = """\
+examples:
+  neuronxa correlate out/ -o report
+  neuronxa correlate old_results/ new_run/ -o report --name /models/llama=meta-llama/Llama-3.1-8B
+  neuronxa correlate out/ scores.csv -o report --primary xnli:nasca --covariates resources.csv
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.description = DESCRIPTION
+    parser.epilog = EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add_results(parser)
+    add("-o", "--out", type=Path, required=True, metavar="OUT", help="folder to write")
+    add(
+        "--primary",
+        metavar="BENCHMARK:METRIC[:MODEL]",
+        help="the one cell that was chosen beforehand; it is not adjusted for the others",
+    )
+    add(
+        "--benchmark",
+        action="append",
+        default=[],
+        metavar="NAME[:METRIC]",
+        help="use this benchmark (repeatable; default: all, by accuracy)",
+    )
+    add(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="use this alignment metric (repeatable; default: scores and text baselines)",
+    )
+    add(
+        "--between",
+        action="store_true",
+        help="correlate benchmarks with each other, too (default where only CSVs are given)",
+    )
+    add(
+        "--pivot",
+        metavar="CODE",
+        help="language left out (default: that of the alignment, or English); `none` keeps all",
+    )
+    add(
+        "--covariates",
+        action="append",
+        default=[],
+        metavar="CSV_OR_NAME",
+        help="columns by language, such as log resource, or a covariate of the results, such as "
+        "bits_per_byte; beside fertility, script and family (repeatable)",
+    )
+    add_reading(parser)
+    add(
+        "--separate",
+        action="store_true",
+        help="keep other settings (shots, n, tap) apart as benchmarks of their own",
+    )
+    add("--mixed-model", action="store_true", help="fit mixed models (needs statsmodels)")
+    add("--seed", type=int, default=0, help="of all random draws (default: 0)")
+    add("--resamples", type=int, default=9999, help="per interval and p (default: 9999)")
+    add("--confidence", type=float, default=0.95, help="of all intervals (default: 0.95)")
+    add("--no-figures", action="store_true", help="write tables only")
+    parser.set_defaults(action=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Reads, computes, writes; returns the exit code 0.
+
+    Raises:
+        NeuronXAError: anything in the input or the options that cannot be used; nothing has been
+            written then.
+    """
+    from neuronxa_tasks.reports.charts import load_libraries, render
+    from neuronxa_tasks.reports.confounders import gather
+    from neuronxa_tasks.reports.correlate.alone import analyse_alone
+    from neuronxa_tasks.reports.correlate.alone_figures import draw_alone
+    from neuronxa_tasks.reports.correlate.analysis import analyse
+    from neuronxa_tasks.reports.figures import draw
+    from neuronxa_tasks.reports.output import check_out, write_folder
+    from neuronxa_tasks.reports.settings import Settings
+    from neuronxa_tasks.reports.study import build_study, model_names
+    from neuronxa_tasks.results import read_pairs
+
+    _check_options(options)
+    check_out(options.out)
+    libraries = None if options.no_figures else load_libraries("--no-figures")
+    results = read(options, "separate" if options.separate else "refuse")
+    study = build_study(
+        results,
+        pivot=options.pivot,
+        benchmarks=options.benchmark,
+        metrics=options.metric,
+        between=options.between,
+        alone=True,
+    )
+    names = model_names(results)
+    covariates = gather(results, names, options.covariates)
+    settings = Settings(
+        seed=options.seed,
+        resamples=options.resamples,
+        confidence=options.confidence,
+        primary=_primary(options.primary),
+        mixed_model=options.mixed_model,
+    )
+    analysis = analyse(study, results, names, covariates, settings)
+    paths = harness_paths(options.results)
+    alone = analyse_alone(results, names, read_pairs(paths) if paths else [], settings)
+    drawings: tuple[Drawing, ...] = ()
+    if libraries is not None:
+        drawings = draw(study, analysis, libraries, settings.confidence)
+        drawings += draw_alone(alone, libraries.altair)
+    files = {} if libraries is None else render(drawings, libraries, "neuronxa correlate")
+    versions = _versions(options.mixed_model) | (libraries.versions() if libraries else {})
+    files |= _documents(
+        options,
+        results,
+        study,
+        analysis,
+        alone,
+        settings,
+        covariates,
+        versions,
+        [(drawing.name, drawing.caption) for drawing in drawings],
+        sorted(files),
+    )
+    write_folder(options.out, files)
+    print(_told(options.out, analysis))
+    return 0
+
+
+def _documents(
+    options: argparse.Namespace,
+    results: Results,
+    study: Study,
+    analysis: Analysis,
+    alone: Alone,
+    settings: Settings,
+    covariates: Covariates,
+    versions: dict[str, str],
+    figures: list[tuple[str, str]],
+    figure_files: list[str],
+) -> dict[str, bytes]:
+    """The report, the CSV files and the index."""
+    from dataclasses import asdict
+
+    from neuronxa_tasks.reports.correlate.alone_sections import alone_sections
+    from neuronxa_tasks.reports.correlate.report import write_report
+    from neuronxa_tasks.reports.figures import drawn_pairs
+    from neuronxa_tasks.reports.output import INDEX, MADE_BY, to_csv, to_json
+
+    tables = analysis.tables() | alone.tables()
+    inputs = [
+        *zip(results.runs["source"], results.runs["sha256"], strict=True),
+        *covariates.files,
+    ]
+    unmapped = results.unmapped[["model", "revision", "task", "metric", "value", "why", "source"]]
+    lost = unmapped.to_dict("records")
+    notes = [*results.notes, *covariates.notes, *alone.notes]
+    if figures:
+        notes += [
+            f"{pair.y.label} against {pair.x.label} was not drawn; choose with --metric and "
+            "--benchmark."
+            for pair in drawn_pairs(study, analysis)[1]
+        ]
+    files = {f"{name}.csv": to_csv(records) for name, records in tables.items()}
+    if lost:
+        files["unmapped.csv"] = to_csv(lost)
+    command = _command(options)
+    files["report.md"] = write_report(
+        study,
+        analysis,
+        settings,
+        alone=alone_sections(alone),
+        command=command,
+        inputs=inputs,
+        unmapped=sorted(set(results.unmapped["task"])),
+        notes=notes,
+        versions=versions,
+        figures=figures,
+    )
+    index = {
+        "made_by": MADE_BY,
+        "schema": 1,
+        "command": command,
+        "settings": asdict(settings),
+        "versions": versions,
+        "inputs": [{"path": path, "sha256": digest} for path, digest in inputs],
+        "models": list(study.models),
+        "excluded_languages": list(study.excluded),
+        "variables": [
+            {
+                "label": variable.label,
+                "kind": variable.kind,
+                "benchmark": variable.benchmark,
+                "metric": variable.metric,
+            }
+            for variable in study.variables()
+        ],
+        "families": analysis.families,
+        "notes": [*study.notes, *notes],
+        "unmapped": lost,
+        "files": sorted([*files, *figure_files]),
+        "tables": tables,
+    }
+    return files | {INDEX: to_json(index)}
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    from neuronxa_tasks.errors import NeuronXAError
+    from neuronxa_tasks.statistics.columns import check_confidence, check_resamples
+
+    check_confidence(options.confidence)
+    check_resamples(options.resamples, "--resamples")
+    if options.mixed_model and find_spec("statsmodels") is None:
+        raise NeuronXAError(
+            "--mixed-model was given, but statsmodels, which fits it, is not installed. Type "
+            "`pip install statsmodels`, or leave the option out: `pooled.csv` needs nothing."
+        )
+    if options.seed < 0:
+        raise NeuronXAError(
+            f"--seed is {options.seed}, but seeds are whole numbers from 0. Type for example 0."
+        )
+
+
+def _primary(text: str | None) -> Primary | None:
+    from neuronxa_tasks.errors import NeuronXAError
+    from neuronxa_tasks.reports.settings import Primary
+
+    if text is None:
+        return None
+    parts = text.split(":", 2)
+    if len(parts) < 2 or not all(parts):
+        raise NeuronXAError(
+            f"--primary is {text!r}, which does not name a cell. Write BENCHMARK:METRIC, such as "
+            "xnli:nasca, and :MODEL behind it for one model."
+        )
+    return Primary(parts[0], parts[1], parts[2] if len(parts) > 2 else None)
+
+
+def _versions(mixed: bool) -> dict[str, str]:
+    from neuronxa_tasks import __version__
+
+    packages = ["numpy", "scipy", "pandas", *(["statsmodels"] if mixed else [])]
+    return {
+        "neuronxa-tasks": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+    }
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command line that makes the same files again; OUT is not part of the result."""
+    words = ["neuronxa", "correlate", *options.results, "-o", "OUT"]
+    if options.primary:
+        words += ["--primary", options.primary]
+    words += reading_words(options)
+    for name in ("benchmark", "metric", "covariates"):
+        for value in getattr(options, name):
+            words += [f"--{name}", value]
+    if options.pivot:
+        words += ["--pivot", options.pivot]
+    for name in ("between", "separate", "mixed_model", "no_figures"):
+        if getattr(options, name):
+            words.append(f"--{name.replace('_', '-')}")
+    if options.resamples != 9999:
+        words += ["--resamples", str(options.resamples)]
+    if options.confidence != 0.95:
+        words += ["--confidence", str(options.confidence)]
+    words += ["--seed", str(options.seed)]
+    return shlex.join(words)
+
+
+def _told(out: Path, analysis: Analysis) -> str:
+    if not analysis.correlations:
+        return f"{out / 'report.md'}: scores alone; there is no benchmark to correlate them with"
+    with_r = sum(record["r"] == record["r"] for record in analysis.correlations)
+    told = f"{with_r} of {len(analysis.correlations)} correlations over languages"
+    return f"{out / 'report.md'}: {told}" + ("" if with_r else "; the report says why not")

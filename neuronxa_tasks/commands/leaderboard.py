@@ -1,0 +1,235 @@
+"""`neuronxa leaderboard`: options in, a folder out."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shlex
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neuronxa_tasks.commands.results_options import add_reading, add_results, read, reading_words
+
+if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
+    from collections.abc import Sequence
+
+    from neuronxa_tasks.reports.boards.board import Board
+    from neuronxa_tasks.results import Results
+
+DESCRIPTION = """\
+Compares models: for every benchmark and alignment corpus the models by their macro mean over
+languages, with the ranks that the data allow, and every language. What is not comparable (other n,
+text, tap, shots, task version) is kept apart with the reason; missing cells are shown, counted, and
+never a zero. RESULTS are results files of the harness, folders with them, and CSV files with model,
+language, benchmark, value.
+"""
+EXAMPLES = """\
+examples:
+  neuronxa leaderboard out/ -o board
+  neuronxa leaderboard out/ -o board --metric nasca --metric mexa --by script
+  neuronxa leaderboard out/ scores.csv -o board --languages xnli --covariates classes.csv --by class
+"""
+MADE_BY = "neuronxa leaderboard"
+INDEX = "leaderboard.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.description = DESCRIPTION
+    parser.epilog = EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add_results(parser)
+    add("-o", "--out", type=Path, required=True, metavar="OUT", help="folder to write")
+    add(
+        "--metric",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="rank by this metric (repeatable; default: nasca, and acc of benchmarks)",
+    )
+    add(
+        "--benchmark",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="show this benchmark or corpus (repeatable; default: all)",
+    )
+    add(
+        "--languages",
+        action="append",
+        default=[],
+        metavar="LIST",
+        help="only these: codes with commas, or a benchmark, such as xnli, for its languages",
+    )
+    add(
+        "--by",
+        default="language",
+        metavar="GROUP",
+        help="language (default), script, family, genus, or a column of --covariates",
+    )
+    add(
+        "--covariates",
+        action="append",
+        default=[],
+        metavar="CSV",
+        help="columns by language, such as a resource class, for --by",
+    )
+    add(
+        "--missing",
+        choices=["languages", "models"],
+        default="languages",
+        help="where a model lacks a language, leave out of the mean that language (default), or "
+        "leave the model unranked",
+    )
+    add_reading(parser)
+    add("--seed", type=int, default=0, help="of all random draws (default: 0)")
+    add("--resamples", type=int, default=9999, help="of languages (default: 9999)")
+    add("--confidence", type=float, default=0.95, help="of all intervals (default: 0.95)")
+    parser.set_defaults(action=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Reads, ranks, writes; returns the exit code 0.
+
+    Raises:
+        NeuronXAError: anything in the input or the options that cannot be used; nothing has been
+            written then.
+    """
+    import numpy as np
+
+    from neuronxa_tasks.errors import NeuronXAError
+    from neuronxa_tasks.reports.boards.board import build_boards
+    from neuronxa_tasks.reports.leaderboard.groupings import grouping, wanted_languages
+    from neuronxa_tasks.reports.leaderboard.pages import (
+        model_records,
+        score_records,
+        write_latex,
+        write_markdown,
+    )
+    from neuronxa_tasks.reports.output import check_out, write_folder
+
+    if options.seed < 0:
+        raise NeuronXAError(
+            f"--seed is {options.seed}, but seeds are whole numbers from 0. Type for example 0."
+        )
+    check_out(options.out, MADE_BY, INDEX)
+    by = grouping(options.by, options.covariates)
+    results = read(options, "separate")
+    boards = build_boards(
+        results,
+        rng=np.random.default_rng(options.seed),
+        metrics=options.metric,
+        benchmarks=options.benchmark,
+        languages=wanted_languages(options.languages),
+        missing=options.missing,
+        confidence=options.confidence,
+        n_resamples=options.resamples,
+    )
+    models, scores = list(model_records(boards)), list(score_records(boards, by))
+    command, unmapped = _command(options), sorted(set(results.unmapped["task"]))
+    notes = [*results.notes, *_versions_told(results)]
+    files = {
+        "leaderboard.md": write_markdown(
+            boards,
+            by,
+            command=command,
+            confidence=options.confidence,
+            notes=notes,
+            unmapped=unmapped,
+        ),
+        "leaderboard.tex": write_latex(boards, by, options.confidence),
+    }
+    files |= _tables(options, results, boards, models, scores, notes, sorted(files))
+    write_folder(options.out, files, MADE_BY, INDEX)
+    print(_told(boards))
+    print(f"{options.out / 'leaderboard.md'}: {len(boards)} board(s)")
+    return 0
+
+
+def _tables(
+    options: argparse.Namespace,
+    results: Results,
+    boards: Sequence[Board],
+    models: list[Any],
+    scores: list[Any],
+    notes: list[str],
+    pages: list[str],
+) -> dict[str, bytes]:
+    """The CSV files and the index."""
+    from dataclasses import asdict
+
+    from neuronxa_tasks import __version__
+    from neuronxa_tasks.reports.output import to_csv, to_json
+
+    files = {"leaderboard.csv": to_csv(models), "scores.csv": to_csv(scores)}
+    index = {
+        "made_by": MADE_BY,
+        "schema": 1,
+        "command": _command(options),
+        "versions": {
+            "neuronxa-tasks": __version__,
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in ("numpy", "scipy", "pandas")},
+        },
+        "inputs": [
+            {"path": path, "sha256": digest, "harness": harness}
+            for path, digest, harness in zip(
+                *(results.runs[name] for name in ("source", "sha256", "harness")), strict=True
+            )
+        ],
+        "confidence": options.confidence,
+        "boards": [asdict(board) for board in boards],
+        "scores": scores,
+        "unmapped": sorted(set(results.unmapped["task"])),
+        "notes": notes,
+        "files": sorted([*files, *pages]),
+    }
+    return files | {INDEX: to_json(index)}
+
+
+def _versions_told(results: Results) -> list[str]:
+    found = sorted(set(filter(None, results.runs["harness"])) - {"published"})
+    if len(found) < 2:
+        return []
+    told = ", ".join(found)
+    return [f"Results are of several versions of the harness ({told}); task versions are equal."]
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command line that makes the same files again; OUT is not part of the result."""
+    words = ["neuronxa", "leaderboard", *options.results, "-o", "OUT"]
+    for name in ("metric", "benchmark", "languages", "covariates"):
+        for value in getattr(options, name):
+            words += [f"--{name}", value]
+    for name, default in (("by", "language"), ("missing", "languages")):
+        if getattr(options, name) != default:
+            words += [f"--{name}", getattr(options, name)]
+    words += reading_words(options)
+    if options.resamples != 9999:
+        words += ["--resamples", str(options.resamples)]
+    if options.confidence != 0.95:
+        words += ["--confidence", str(options.confidence)]
+    return shlex.join([*words, "--seed", str(options.seed)])
+
+
+def _told(boards: Sequence[Board]) -> str:
+    """The ranks for the terminal."""
+    from neuronxa_tasks.reports.escape import plain
+    from neuronxa_tasks.reports.leaderboard.pages import rank_text
+    from neuronxa_tasks.reports.markdown import interval_text, r_text
+
+    lines = []
+    for board in boards:
+        lines.append(f"{plain(board.title)}, mean over {len(board.complete)} languages")
+        width = max(len(plain(entry.model)) for entry in board.entries)
+        lines += [
+            f"  {rank_text(entry):>8}  {plain(entry.model):<{width}}  {r_text(entry.mean)}  "
+            f"{interval_text(entry.low, entry.high)}"
+            + (f"  {len(entry.missing)} missing" if entry.missing else "")
+            for entry in board.entries
+        ]
+        lines += [f"  ({plain(board.apart)})"] if board.apart else []
+        lines.append("")
+    return "\n".join(lines)

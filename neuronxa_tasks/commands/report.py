@@ -1,0 +1,204 @@
+"""`neuronxa report`: options in, one page out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shlex
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+from neuronxa_tasks.commands.results_options import (
+    add_reading,
+    add_results,
+    harness_paths,
+    new_names,
+    read,
+    reading_words,
+)
+from neuronxa_tasks.errors import NeuronXAError
+
+DESCRIPTION = """\
+Writes one HTML page that shows results to people: models, every language beside chance, surface and
+floor, layers, benchmarks, correlations, controls, language pairs, and where each number comes from.
+The page needs no network. What is not comparable is kept apart. RESULTS are results files of the
+harness, folders with them, and CSV files with model, language, benchmark, value.
+"""
+EXAMPLES = """\
+examples:
+  neuronxa report out/ -o report.html
+  neuronxa report out/ scores.csv -o report.html --name /models/llama=meta-llama/Llama-3.1-8B
+  neuronxa report out/ -o report.html --figures figures     every figure as PNG and SVG
+"""
+RESAMPLES = 1999
+INDEX = "figures.json"
+MADE_BY = "neuronxa report"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    parser.description = DESCRIPTION
+    parser.epilog = EXAMPLES
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    add_results(parser)
+    add("-o", "--out", type=Path, required=True, metavar="PAGE", help="HTML file to write")
+    add("--title", default="Alignment report", help="heading (default: Alignment report)")
+    add("--figures", type=Path, metavar="DIR", help="write each figure as PNG and SVG, too")
+    add(
+        "--covariates",
+        action="append",
+        default=[],
+        metavar="CSV",
+        help="columns by language, such as log resource: in the table and in correlations",
+    )
+    add(
+        "--pivot",
+        metavar="CODE",
+        help="language left out of correlations (default: that of the alignment, or English)",
+    )
+    add_reading(parser)
+    add("--seed", type=int, default=0, help="of all random draws (default: 0)")
+    add(
+        "--resamples",
+        type=int,
+        default=RESAMPLES,
+        help=f"per interval and p (default: {RESAMPLES}; `neuronxa correlate` has more)",
+    )
+    add("--confidence", type=float, default=0.95, help="of all intervals (default: 0.95)")
+    parser.set_defaults(action=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Reads, computes, writes; returns the exit code 0.
+
+    Raises:
+        NeuronXAError: anything in the input or the options that cannot be used; nothing has been
+            written then.
+    """
+    from neuronxa_tasks.reports.charts import load_libraries, render
+    from neuronxa_tasks.reports.confounders import gather
+    from neuronxa_tasks.reports.output import check_out, to_json, write_folder
+    from neuronxa_tasks.reports.page.content import gather_content
+    from neuronxa_tasks.reports.page.correlation_data import correlate
+    from neuronxa_tasks.reports.page.drawings import drawings
+    from neuronxa_tasks.reports.page.page import write_page
+    from neuronxa_tasks.reports.settings import Settings
+    from neuronxa_tasks.reports.study import model_names
+    from neuronxa_tasks.results import read_pairs
+
+    _check(options)
+    libraries = load_libraries()
+    if options.figures:
+        check_out(options.figures, MADE_BY, INDEX)
+    results = read(options, "separate")
+    paths = harness_paths(options.results)
+    matrices = read_pairs(paths, names=new_names(options)) if paths else []
+    names = model_names(results)
+    covariates = gather(results, names, options.covariates)
+    settings = Settings(
+        seed=options.seed, resamples=options.resamples, confidence=options.confidence
+    )
+    found = correlate(results, names, covariates, settings, options.pivot)
+    content = gather_content(results, names, paths, matrices, covariates, found, settings)
+    page = write_page(
+        content,
+        libraries,
+        settings,
+        title=options.title,
+        command=_command(options),
+        versions=_versions() | libraries.versions(),
+    )
+    files = {}
+    if options.figures:
+        drawn = drawings(libraries, content.data, found, settings)
+        # Figures lie in the folder itself, which is named for them.
+        files = {
+            name.removeprefix("figures/"): content_of
+            for name, content_of in render(drawn, libraries, options.title).items()
+        }
+        files[INDEX] = to_json(
+            {
+                "made_by": MADE_BY,
+                "files": sorted(files),
+                "captions": {drawing.name: drawing.caption for drawing in drawn},
+            }
+        )
+        write_folder(options.figures, files, MADE_BY, INDEX)
+    _write(options.out, page)
+    told = f"{options.out}: {len(results.runs)} file(s), {len(page) / 1e6:.1f} MB"
+    print(f"{told}; {options.figures}: {len(files) - 1} figure files" if files else told)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    from neuronxa_tasks.statistics.columns import check_confidence, check_resamples
+
+    check_confidence(options.confidence)
+    check_resamples(options.resamples, "--resamples")
+    if options.seed < 0:
+        raise NeuronXAError(
+            f"--seed is {options.seed}, but seeds are whole numbers from 0. Type for example 0."
+        )
+    if options.out.is_dir():
+        raise NeuronXAError(
+            f"-o is {str(options.out)!r}, which is a folder, and the report is one file. Write "
+            f"for example {options.out / 'report.html'}."
+        )
+
+
+def _write(out: Path, page: bytes) -> None:
+    """Puts the page in place at once, so that nobody sees half of it."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    fresh = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(page)
+        mask = os.umask(0)
+        os.umask(mask)
+        fresh.chmod(0o666 & ~mask)
+        fresh.replace(out)
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _unwritable(out: Path, error: OSError) -> NeuronXAError:
+    return NeuronXAError(
+        f"{out} cannot be written ({error.strerror}). Choose another place, or free some space."
+    )
+
+
+def _versions() -> dict[str, str]:
+    from neuronxa_tasks import __version__
+
+    return {
+        "neuronxa-tasks": __version__,
+        "Python": platform.python_version(),
+        **{name: metadata.version(name) for name in ("numpy", "scipy", "pandas")},
+    }
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The command line that makes the same page again; the file's name is not part of it."""
+    words = ["neuronxa", "report", *options.results, "-o", "PAGE"]
+    if options.title != "Alignment report":
+        words += ["--title", options.title]
+    for path in options.covariates:
+        words += ["--covariates", path]
+    if options.pivot:
+        words += ["--pivot", options.pivot]
+    words += reading_words(options)
+    if options.resamples != RESAMPLES:
+        words += ["--resamples", str(options.resamples)]
+    if options.confidence != 0.95:
+        words += ["--confidence", str(options.confidence)]
+    words += ["--seed", str(options.seed)]
+    return shlex.join(words)

@@ -1,0 +1,70 @@
+"""`neuronxa run`: `lm_eval run` with our tasks and model known to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.harness import launch
+from neuronxa_tasks.harness.loading_errors import loading_told
+from neuronxa_tasks.harness.output import check_output, results_saved
+
+
+def run(arguments: list[str]) -> int:
+    """Hand over to `lm_eval run`, with our tasks and model known to it."""
+    from neuronxa_tasks.harness.plugin import register, task_configs
+    from neuronxa_tasks.harness.printed_table import collected, summary
+
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    from lm_eval._cli import HarnessCLI
+    from lm_eval.utils import setup_logging
+
+    setup_logging()
+    harness = HarnessCLI()
+    sys.argv = ["neuronxa", "run", *arguments]  # the harness reads them from there
+    options = harness.parse_args()
+    given = launch.run_config(getattr(options, "config", None))
+    user_path = options.include_path or given.get("include_path")
+    if user_path and not Path(user_path).is_dir():
+        raise NeuronXAError(
+            f"--include_path is {user_path!r}, which is not a folder. Give one folder with task "
+            "configs; those of neuronxa-tasks are always included."
+        )
+    options.include_path = [str(task_configs()), *([str(user_path)] if user_path else [])]
+    model = launch.model_arguments(options.model_args or given.get("model_args"))
+    remote_code = getattr(options, "trust_remote_code", None) or given.get("trust_remote_code")
+    launch.announce(model | ({"trust_remote_code": True} if remote_code else {}))
+    output = options.output_path or given.get("output_path")
+    out = Path(output) if output else None
+    if out:
+        check_output(out, model)
+    register()
+    try:
+        with collected() as blocks, results_saved(out), loading_told(model):
+            harness.execute(options)
+    except ValueError as error:
+        if str(error).startswith("Tasks not found"):
+            raise NeuronXAError(f"{error}.{_similar_tasks(error, options.include_path)}") from None
+        if str(error).startswith("Duplicate task"):
+            raise NeuronXAError(
+                f"{error}. The harness runs no task twice, and these groups overlap. Name the "
+                "parts that you need, or write one group of both for --include_path."
+            ) from None
+        raise
+    if blocks and os.environ.get("RANK", "0") == "0":
+        print("\n\n".join(map(summary, blocks)))
+    return 0
+
+
+def _similar_tasks(error: ValueError, include_path: list[str]) -> str:
+    from difflib import get_close_matches
+
+    from lm_eval.tasks import TaskManager
+
+    names = TaskManager(include_path=include_path).all_tasks
+    missing = str(error).partition(": ")[2].split(", ")
+    close = [match for name in missing for match in get_close_matches(name, names, n=3)]
+    hint = f" Did you mean {', '.join(close)}?" if close else ""
+    return f"{hint} `lm_eval ls tasks --include_path {include_path[0]}` lists all names."

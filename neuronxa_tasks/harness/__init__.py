@@ -1,0 +1,1 @@
+"""All that touches lm-evaluation-harness: the model, the tasks, and a run."""

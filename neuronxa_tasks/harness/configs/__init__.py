@@ -1,0 +1,1 @@
+"""The task configs and their READMEs, made from the language table."""

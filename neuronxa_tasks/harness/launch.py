@@ -1,0 +1,62 @@
+"""Before a run of the harness: its arguments, read and told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from neuronxa_tasks.errors import NeuronXAError, one_line
+
+logger = logging.getLogger(__name__)
+
+
+def run_config(path: str | None) -> dict[str, Any]:
+    """The YAML file of `--config`, read by the harness' own safe loader.
+
+    Raises:
+        NeuronXAError: It is missing, is no YAML, asks for Python objects, or is no mapping.
+    """
+    if not path:
+        return {}
+    from lm_eval.config.evaluate_config import EvaluatorConfig
+
+    try:
+        return dict(EvaluatorConfig.load_yaml_config(path))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise NeuronXAError(
+            f"--config is {path!r}, which cannot be used: {one_line(error)}. Give a YAML file "
+            "with the options of `run` as keys."
+        ) from error
+
+
+def model_arguments(given: object) -> dict[str, Any]:
+    """Model arguments as a dictionary, however they were given."""
+    from lm_eval.utils import simple_parse_args_string
+
+    if isinstance(given, str):
+        return dict(simple_parse_args_string(given))
+    return dict(given) if isinstance(given, Mapping) else {}
+
+
+def announce(arguments: Mapping[str, Any]) -> None:
+    """Warn of model arguments that do more, or less, than one may think.
+
+    Args:
+        arguments: Of the model.
+    """
+    name = arguments.get("pretrained")
+    if str(arguments.get("trust_remote_code", False)).lower() not in ("false", "none", "0", ""):
+        logger.warning(
+            "trust_remote_code is on: Python code that comes with the model %r is run on this "
+            "machine, with all your rights. Leave it out unless you have read that code.",
+            name,
+        )
+    if arguments.get("revision", "main") != "main" and name and Path(str(name)).is_dir():
+        logger.warning(
+            "revision=%s is not looked at, since pretrained is a folder (%s): its files are taken "
+            "as they are.",
+            arguments["revision"],
+            name,
+        )

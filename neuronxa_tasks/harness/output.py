@@ -1,0 +1,147 @@
+"""The output of a run: a folder that can be written, and results that were saved."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from neuronxa_tasks.errors import NeuronXAError, one_line
+
+_ROOM = 2**16
+"""Bytes written on trial before a run; a results file of one language is about as large."""
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+def disk_fault(error: OSError) -> int:
+    """Say that something could not be written, wherever it happened.
+
+    Args:
+        error: What reached the end of the command.
+
+    Returns:
+        The exit code: 2, or 141 where the reader of standard output went away.
+
+    Raises:
+        OSError: It is of another kind.
+    """
+    if error.errno not in (errno.EPIPE, *_FULL):
+        raise error
+    with suppress(OSError, ValueError):  # else the interpreter tries again at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        return 141
+    place = repr(str(error.filename)) if error.filename else "standard output, or another file,"
+    print(
+        f"neuronxa: error: {place} cannot be written: {error.strerror}. Free some space, or write "
+        "elsewhere.",
+        file=sys.stderr,
+    )
+    return 2
+
+
+def check_output(output: Path, arguments: Mapping[str, Any]) -> None:
+    """Find out before the run whether its results can be saved; leave nothing behind.
+
+    Args:
+        output: The value of `--output_path`.
+        arguments: Of the model.
+
+    Raises:
+        NeuronXAError: Nothing can be written there, or the name of the model leads elsewhere.
+    """
+    from lm_eval.loggers.evaluation_tracker import GeneralConfigTracker
+    from lm_eval.utils import sanitize_model_name
+
+    name = ""
+    folder = output.absolute()
+    if output.suffix == ".json":
+        folder = folder.parent
+    else:
+        given = GeneralConfigTracker._get_model_name(dict(arguments)) or ""
+        name = sanitize_model_name(given)
+        if name == "..":
+            raise NeuronXAError(
+                f"The model is {given!r}, after which the harness names the folder of the results, "
+                f"so they would lie outside of --output_path {str(output)!r}. Give the whole path "
+                "of the model."
+            )
+    try:
+        there = folder / name
+        while not os.path.lexists(there) and there != there.parent:
+            there = there.parent
+        with tempfile.TemporaryDirectory(dir=there) as trial:
+            (Path(trial) / name).mkdir(exist_ok=True)
+            _fill(Path(trial))
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise NeuronXAError(
+            f"--output_path is {str(output)!r}, but nothing can be written to "
+            f"{str(folder / name)[:200]!r}: {reason}. Choose another folder, or free some space; "
+            "the results would be lost after the run."
+        ) from None
+
+
+def _fill(folder: Path) -> None:
+    with (folder / "trial").open("wb") as file:
+        file.write(bytes(_ROOM))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def results_saved(output: Path | None) -> Iterator[None]:
+    """Raise after a run whose results the harness could not write.
+
+    Args:
+        output: The value of `--output_path`, if there is one.
+
+    Raises:
+        NeuronXAError: A results or samples file is missing or cut off.
+    """
+    if output is None:
+        yield
+        return
+    source = logging.getLogger("lm_eval.loggers.evaluation_tracker")
+    failures = _Failures()
+    source.addHandler(failures)
+    start = time.time()
+    try:
+        yield
+    finally:
+        source.removeHandler(failures)
+    folder = output.parent if output.suffix == ".json" else output
+    if not failures.found and os.environ.get("RANK", "0") == "0":
+        # Where the log level hides the warning; clocks of file systems are coarse.
+        written = folder.rglob("*_20??-??-??T*.json") if folder.is_dir() else iter(())
+        if not any(path.stat().st_mtime >= start - 5 for path in written):
+            failures.found.append("no results file is there")
+    if failures.found:
+        raise NeuronXAError(
+            f"The run is over, but its results could not be saved to {str(output)!r}: "
+            f"{failures.found[0]}. Files of this run there are incomplete: delete them. Free some "
+            "space or choose another --output_path, then run the same command again."
+        )
+
+
+class _Failures(logging.Handler):
+    """Collect why the harness could not save; it logs that inside its `except`."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith("Could not save"):
+            error = sys.exc_info()[1]
+            reason = getattr(error, "strerror", None) or one_line(error)
+            self.found.append(reason.rstrip("."))

@@ -1,0 +1,86 @@
+"""Names: of metrics, in the order of the results table, and the values that options allow.
+
+Imported by light code: no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal, get_args
+
+from neuronxa_tasks.errors import NeuronXAError
+
+SCORES = {"nasca": "nas", "navca": "nav", "mexa": "hidden"}
+"""Score -> its representation. `<score>_max` is the best layer."""
+
+BASELINES = ("surface", "token_overlap")
+"""What text alone gives, without the network."""
+
+CONTROLS: dict[str, tuple[str, ...]] = {
+    "untrained": ("floor", "above_floor"),
+    "shuffled": ("shuffled",),
+}
+"""Control -> endings of the metrics it adds to each score."""
+
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "centred": tuple(SCORES),
+    "csls": tuple(SCORES),
+    "width_matched": ("nasca", "navca"),
+    "hidden_sign": ("mexa",),
+    "top_decile": ("nasca",),
+    "up_sign": ("nasca",),
+}
+"""Variant -> the scores it has a version of. The metric is called `<score>_<variant>`."""
+
+METRICS = (
+    *SCORES,
+    *(f"{score}_max" for score in SCORES),
+    *BASELINES,
+    *(f"{score}_{ending}" for each in CONTROLS.values() for ending in each for score in SCORES),
+    *(f"{score}_{variant}" for variant, scores in VARIANTS.items() for score in scores),
+)
+"""All metrics a group can average."""
+
+
+Tap = Literal["gate", "inner"]
+
+
+TAPS: tuple[str, ...] = get_args(Tap)
+
+
+Weights = Literal["position", "uniform", "last"]
+
+
+WEIGHTS: tuple[str, ...] = get_args(Weights)
+
+
+PairsOption = Literal["", "all", "half"]
+
+
+PAIRS: tuple[str, ...] = ("all", "half")
+
+
+COVARIATES = ("bits_per_byte",)
+"""Covariates that cost a further pass, and are computed only when asked for."""
+
+
+DEFAULT_N = 100
+
+
+DEFAULT_SEEDS = 3
+
+
+def one_of(name: str, value: object, valid: Collection[str]) -> None:
+    """Refuse a value that is not in a list of valid ones.
+
+    Raises:
+        NeuronXAError: `value` is not in `valid`.
+    """
+    if value not in valid:
+        raise NeuronXAError(f"{name} is {value!r}; it must be one of {', '.join(valid)}.")
+
+
+METRIC_PREFERENCE = ("acc", "accuracy", "acc_norm", "exact_match", "f1", "value")
+"""The metric of a benchmark that is used where it has several; others by `--benchmark`."""
+DEFAULT_METRIC = "nasca"
+"""The alignment score that is shown where none is asked for."""

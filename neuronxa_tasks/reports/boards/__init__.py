@@ -1,0 +1,1 @@
+"""Ranked boards: one per benchmark, metric and set of equal settings."""

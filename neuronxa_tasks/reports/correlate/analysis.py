@@ -1,0 +1,97 @@
+"""Every estimate of the report: tables of records, one record per test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tqdm import tqdm
+
+from neuronxa_tasks.reports.cells import Study
+from neuronxa_tasks.reports.confounders import Covariates
+from neuronxa_tasks.reports.correlate.differences import (
+    difference_average_records,
+    difference_records,
+)
+from neuronxa_tasks.reports.correlate.predictions import prediction_records
+from neuronxa_tasks.reports.correlate.together import mixed_records, pooled_records
+from neuronxa_tasks.reports.correlations import (
+    across_model_records,
+    average_record,
+    correlation_record,
+)
+from neuronxa_tasks.reports.estimate_tables import Analysis
+from neuronxa_tasks.reports.estimates import adjust
+from neuronxa_tasks.reports.layers import layer_records
+from neuronxa_tasks.reports.partial_correlations import partial_average_records, partial_records
+from neuronxa_tasks.reports.settings import Record, Settings, check_primary
+from neuronxa_tasks.results import Results
+
+
+def analyse(
+    study: Study,
+    results: Results,
+    names: dict[tuple[str, str], str],
+    covariates: Covariates,
+    settings: Settings,
+) -> Analysis:
+    """Computes all tables.
+
+    Args:
+        study: what is correlated.
+        results: for the layers.
+        names: (model, revision) to the model's name in the study.
+        covariates: for the partial correlations.
+        settings: seed, level and effort.
+
+    Raises:
+        NeuronXAError: the primary cell is not in the study, or statsmodels is missing though
+            mixed models were asked for.
+    """
+    check_primary(study, settings.primary)
+    several = len(study.models) > 1
+    cells = [(pair, model) for pair in study.pairs for model in pair.models()]
+    correlations = _computed(
+        "correlations",
+        (correlation_record(pair, model, settings) for pair, model in cells),
+        len(cells),
+    )
+    across = _computed("models", across_model_records(study, settings)) if several else []
+    differences = _computed("differences", difference_records(study, settings))
+    partial = _computed("given covariates", partial_records(study, covariates, settings))
+    lines, predictions = prediction_records(study, settings)
+    averages = (
+        _computed("averages", (average_record(pair, settings) for pair in study.pairs))
+        if several
+        else []
+    )
+    families = {
+        "correlations": adjust(correlations, "p"),
+        "averages": adjust(averages, "p"),
+        "across_models": adjust(across, "p"),
+        "differences": adjust(differences, "williams_p"),
+        "partial": adjust(partial, "p"),
+    }
+    return Analysis(
+        correlations=correlations,
+        averages=averages,
+        across_models=across,
+        pooled=_computed("pooled", pooled_records(study, settings)),
+        mixed=list(mixed_records(study, settings)) if settings.mixed_model else [],
+        differences=differences,
+        difference_averages=_computed(
+            "differences of averages", difference_average_records(study, differences, settings)
+        ),
+        partial=partial,
+        partial_averages=list(partial_average_records(partial, settings)),
+        lines=lines,
+        predictions=predictions,
+        layers=_computed("layers", layer_records(study, results, names, settings)),
+        families={name: count for name, count in families.items() if count},
+    )
+
+
+def _computed(table: str, records: Iterable[Record], total: int | None = None) -> list[Record]:
+    """All records of a table, with a bar on the error stream while that takes long."""
+    return list(
+        tqdm(records, desc=f"Computing {table}", total=total, unit="row", delay=5, leave=False)
+    )

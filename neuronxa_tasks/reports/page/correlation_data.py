@@ -1,0 +1,139 @@
+"""Correlations of alignment with benchmarks, as the page shows them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.reports.cells import Study, Variable
+from neuronxa_tasks.reports.confounders import Covariates
+from neuronxa_tasks.reports.correlations import average_record, correlation_record
+from neuronxa_tasks.reports.estimate_tables import Analysis
+from neuronxa_tasks.reports.estimates import adjust
+from neuronxa_tasks.reports.figures import domains, fit_band, short_codes
+from neuronxa_tasks.reports.layers import layer_records
+from neuronxa_tasks.reports.page.language_scores import rounded
+from neuronxa_tasks.reports.partial_correlations import partial_average_records, partial_records
+from neuronxa_tasks.reports.settings import Settings
+from neuronxa_tasks.reports.study import build_study
+from neuronxa_tasks.results import Results
+
+
+@dataclass(frozen=True, slots=True)
+class Correlations:
+    """What was computed, or why not.
+
+    Attributes:
+        study: the pairs; None where there is nothing to pair.
+        analysis: their estimates; tables that the page does not show are empty.
+        why_not: the sentence that says what is missing.
+    """
+
+    study: Study | None
+    analysis: Analysis
+    why_not: str = ""
+    tests: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+
+def correlate(
+    results: Results,
+    names: dict[tuple[str, str], str],
+    covariates: Covariates,
+    settings: Settings,
+    pivot: str | None,
+) -> Correlations:
+    """Computes what `neuronxa correlate` computes, as far as the page shows it.
+
+    Args:
+        results: what was read.
+        names: (model, revision) to the model's name.
+        covariates: partial correlations are only there where the user gave tables.
+        settings: seed, level and effort.
+        pivot: language left out, see `build_study`.
+    """
+    try:
+        study = build_study(results, pivot=pivot)
+    except NeuronXAError as error:  # other sections have something to show all the same
+        return Correlations(None, Analysis(), str(error))
+    several = len(study.models) > 1
+    correlations = [
+        correlation_record(pair, model, settings) for pair in study.pairs for model in pair.models()
+    ]
+    averages = [average_record(pair, settings) for pair in study.pairs] if several else []
+    partial = list(partial_records(study, covariates, settings)) if covariates.files else []
+    tests = adjust(correlations, "p")
+    adjust(averages, "p")
+    analysis = Analysis(
+        correlations=correlations,
+        averages=averages,
+        partial=partial,
+        partial_averages=list(partial_average_records(partial, settings)),
+        layers=list(layer_records(study, results, names, settings)),
+    )
+    return Correlations(study, analysis, tests=tests, notes=study.notes)
+
+
+def scatter_data(
+    found: Correlations, data: Mapping[str, Any], confidence: float
+) -> list[dict[str, Any]]:
+    """For each pair of scores the axes, and of each model the line and r.
+
+    The points are those of `data`, outside the languages left out: `from` says where x and y are.
+
+    Args:
+        found: see `correlate`.
+        data: see `score_data`, for the positions of models.
+        confidence: level of the band.
+    """
+    if found.study is None:
+        return []
+    records = {(r["model"], r["x"], r["y"]): r for r in found.analysis.correlations}
+    pairs = []
+    for pair in found.study.pairs:
+        models = sorted(filter(pair.languages, pair.models()), key=data["models"].index)
+        x_ends, y_ends = domains(pair, models)
+        panels = []
+        for model in models:
+            record = records[(model, pair.x.label, pair.y.label)]
+            has_r = not math.isnan(record["r"])
+            band = fit_band(pair, model, x_ends, confidence) if has_r else []
+            panels.append(
+                {
+                    "m": data["models"].index(model),
+                    "n": record["n"],
+                    "r": rounded(record["r"], 3),
+                    "low": rounded(record["fisher_low"], 3),
+                    "high": rounded(record["fisher_high"], 3),
+                    "why": record["reason"] or "",
+                    "band": [[rounded(value) for value in at.values()] for at in band[::2]],
+                }
+            )
+        pairs.append(
+            {
+                "x": pair.x.label,
+                "y": pair.y.label,
+                "from": [_place(pair.x, data), _place(pair.y, data)],
+                "xd": [rounded(end) for end in x_ends],
+                "yd": [rounded(end) for end in y_ends],
+                "panels": panels,
+            }
+        )
+    return pairs
+
+
+def _place(variable: Variable, data: Mapping[str, Any]) -> list[int]:
+    """Position of the corpus and of the metric, or that of the benchmark alone."""
+    if variable.kind == "alignment":
+        corpus, metric = data["corpora"], data["metrics"]
+        return [corpus.index(variable.benchmark), metric.index(variable.metric)]
+    names = [(each["benchmark"], each["metric"]) for each in data["benchmarks"]]
+    return [names.index((variable.benchmark, variable.metric))]
+
+
+def short_names(found: Correlations) -> dict[str, str]:
+    """`deu` for `deu_Latn`, see `correlate.figures.short_codes`."""
+    return short_codes(found.study) if found.study else {}

@@ -1,0 +1,219 @@
+"""Every score of every language: what the table and the charts of the page share."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from neuronxa_tasks.names import BASELINES, CONTROLS, METRIC_PREFERENCE, METRICS, SCORES
+from neuronxa_tasks.reports.page.provenance import Ends
+from neuronxa_tasks.results import Results
+from neuronxa_tasks.text import languages
+
+DIGITS = 4
+"""Decimals of a score in the page; the results files have all."""
+
+_BESIDE = {ending for endings in CONTROLS.values() for ending in endings}
+
+
+def chance(n: int) -> float:
+    """Expected score of vectors without any relation, 1 / (2n - 1)."""
+    return 1.0 / (2 * n - 1)
+
+
+def rankable(metrics: Sequence[str]) -> list[str]:
+    """The metrics that are scores, without what only stands beside a score."""
+    return [
+        metric
+        for metric in metrics
+        if metric not in BASELINES and not any(metric.endswith(f"_{end}") for end in _BESIDE)
+    ]
+
+
+def score_data(
+    results: Results,
+    names: Mapping[tuple[str, str], str],
+    ends: Ends,
+    extra: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """One row per model, corpus and language, with every metric.
+
+    Args:
+        results: what was read.
+        names: (model, revision) to the model's name.
+        ends: see `provenance.read_files`.
+        extra: further columns of languages, name to language to value.
+
+    Returns:
+        What JSON can hold. `metrics` names the columns of `v` (scores) and `i` (intervals) of each
+        row; rows point into `models`, `corpora` and `files` by position; `benchmarks` has the
+        scores of the models by language.
+    """
+    alignment = results.frame[results.frame["kind"] == "alignment"]
+    present = set(alignment["metric"])
+    metrics = [name for name in METRICS if name in present]
+    metrics += sorted(present - set(metrics))
+    models = sorted(set(names.values()), key=natural)
+    corpora = sorted(set(alignment["benchmark"]))
+    files = [str(source) for source in results.runs["source"]]
+    place = {name: i for i, name in enumerate(metrics)}
+    fertility = {
+        (model, revision, task): float(ratio)
+        for model, revision, task, ratio in zip(
+            *(results.tokens[name] for name in ("model", "revision", "task", "fertility")),
+            strict=True,
+        )
+    }
+    rows: dict[tuple[int, int, str], dict[str, Any]] = {}
+    codes: set[str] = set()
+    for line in alignment.to_dict("records"):
+        model = names[(line["model"], line["revision"])]
+        key = (models.index(model), corpora.index(line["benchmark"]), line["language"])
+        codes.add(line["language"])
+        row = rows.setdefault(
+            key,
+            {
+                "m": key[0],
+                "c": key[1],
+                "l": key[2],
+                "n": int(line["n"]),
+                "t": rounded(
+                    fertility.get((line["model"], line["revision"], line["task"]), math.nan)
+                ),
+                "f": files.index(line["source"]),
+                "v": [None] * len(metrics),
+                "i": [0] * len(metrics),
+            },
+        )
+        at_metric = place[line["metric"]]
+        row["v"][at_metric] = rounded(line["value"])
+        interval = ends.get((line["source"], line["task"], line["metric"]))
+        if interval:
+            row["i"][at_metric] = [rounded(end) for end in interval]
+    benchmarks = _benchmarks(results, names, models)
+    codes |= {code for one in benchmarks for of_model in one["v"].values() for code in of_model}
+    return {
+        "metrics": metrics,
+        "scores": rankable(metrics),
+        "models": models,
+        "corpora": corpora,
+        "files": files,
+        "languages": {code: _facts(code) for code in sorted(codes)},
+        "rows": [rows[key] for key in sorted(rows)],
+        "benchmarks": benchmarks,
+        "extra": [
+            {"label": name, "v": {code: column[code] for code in sorted(codes) if code in column}}
+            for name, column in extra.items()
+        ],
+    }
+
+
+def _benchmarks(
+    results: Results, names: Mapping[tuple[str, str], str], models: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Scores of the benchmarks: position of the model to language to value."""
+    frame = results.frame[results.frame["kind"] == "benchmark"]
+    found: dict[tuple[str, str], dict[int, dict[str, float | None]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    for line in frame.to_dict("records"):
+        model = models.index(names[(line["model"], line["revision"])])
+        of_model = found[(line["benchmark"], line["metric"])][model]
+        of_model[line["language"]] = rounded(line["value"])
+    usual: dict[str, str] = {}
+    for benchmark, metric in sorted(found, key=lambda key: _preference(key[1])):
+        usual.setdefault(benchmark, metric)
+    return [
+        {
+            "benchmark": benchmark,
+            "metric": metric,
+            "label": f"{benchmark} {metric}",
+            "usual": usual[benchmark] == metric,
+            "v": values,
+        }
+        for (benchmark, metric), values in sorted(found.items())
+    ]
+
+
+def _preference(metric: str) -> tuple[int, str]:
+    known = metric in METRIC_PREFERENCE
+    return METRIC_PREFERENCE.index(metric) if known else len(METRIC_PREFERENCE), metric
+
+
+def _facts(code: str) -> list[str]:
+    """Name, script and family; the code itself where the table lacks it."""
+    row = languages.find(code)
+    return [row.name, row.script, row.family] if row else [code, "", ""]
+
+
+def profile_data(
+    results: Results, names: Mapping[tuple[str, str], str], data: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Hits over the layers: mean over languages, 10th and 90th percentile, and each language.
+
+    Rates are shares of the sentence pairs, those of each language (`of`) in thousandths.
+
+    Args:
+        results: what was read.
+        names: (model, revision) to the model's name.
+        data: see `score_data`, for the positions.
+    """
+    layers = results.layers[results.layers["direction"] == "mutual"]
+    columns = ("model", "revision", "benchmark", "representation", "language", "layer", "hits", "n")
+    rates: dict[tuple[int, int, str], dict[str, list[float]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for model, revision, corpus, what, code, _, hits, n in zip(
+        *(layers[name] for name in columns), strict=True
+    ):
+        key = (
+            data["models"].index(names[(model, revision)]),
+            data["corpora"].index(corpus),
+            str(what),
+        )
+        rates[key][code].append(hits / n)  # the frame is sorted by layer
+    found = []
+    for (model_at, corpus_at, what), by_language in sorted(rates.items()):
+        table = np.array(list(by_language.values()))
+        low, high = np.quantile(table, [0.1, 0.9], axis=0)
+        found.append(
+            {
+                "m": model_at,
+                "c": corpus_at,
+                "what": what,
+                "first": 0 if what == "hidden" else 1,
+                "mean": [rounded(value) for value in table.mean(axis=0)],
+                "low": [rounded(value) for value in low],
+                "high": [rounded(value) for value in high],
+                "of": {
+                    code: [round(1000 * rate) for rate in line]
+                    for code, line in by_language.items()
+                },
+            }
+        )
+    return found
+
+
+def score_name(metric: str) -> str:
+    """`NASCA, best layer` for `nasca_max`."""
+    stem, _, rest = metric.partition("_")
+    if stem not in SCORES:
+        return metric
+    told = {"": "", "max": ", best layer"}.get(rest, f", {rest.replace('_', ' ')}")
+    return stem.upper() + told
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that puts `step-7000` before `step-14000`."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(int(part) if part.isdecimal() else -1, part) for part in parts]
+
+
+def rounded(value: float, digits: int = DIGITS) -> float | None:
+    """A number as short as the page needs it; None for NaN."""
+    return round(float(value), digits) + 0.0 if math.isfinite(value) else None

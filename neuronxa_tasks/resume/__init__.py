@@ -1,0 +1,1 @@
+"""Going on where a run was stopped: the identity of a computation, and its cache."""

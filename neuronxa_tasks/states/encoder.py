@@ -1,0 +1,270 @@
+"""Sentences to sentence vectors: tokens, batches, forward passes, weighted means."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.names import TAPS, VARIANTS, WEIGHTS, Tap, Weights, one_of
+from neuronxa_tasks.states.batches import cut
+from neuronxa_tasks.states.layout import Layout
+from neuronxa_tasks.states.locate import locate
+from neuronxa_tasks.states.taps import Pooled, Taps
+from neuronxa_tasks.states.vectors import SentenceVectors
+
+logger = logging.getLogger(__name__)
+
+
+class Encoder:
+    """Turns sentences into sentence vectors with a loaded causal language model.
+
+    Example:
+        >>> encode = Encoder(model, tokenizer)  # doctest: +SKIP
+        >>> profile(encode(english), encode(french)).scores  # doctest: +SKIP
+
+    Args:
+        model: A transformers causal language model in evaluation mode.
+        tokenizer: Its tokenizer.
+        tap: Where neurons are read: `gate` or `inner`.
+        weights: Token weights: `position` (t / sum(1..T)), `uniform` or `last`.
+        batch_size: Sentences per forward pass, at most; fewer where that is faster, see
+            `batches.cut`. Halved, and kept so, when memory runs out.
+        max_length: Longest input in tokens; longer sentences lose their end, with a warning.
+            By default the model's `max_position_embeddings`.
+        add_special_tokens: Passed to the tokenizer; by default the tokenizer decides, so a BOS
+            that it adds is kept with the weight of its position, as MEXA does.
+        routed_nav: In a mixture of experts, multiply NAV by the routing weight of the expert. Off
+            by default, so that NAV is the activation itself, as in a dense model.
+        variants: Also give the vectors that these variants compare; see `SentenceVectors`.
+
+    Raises:
+        NeuronXAError: An unknown option, an architecture whose neurons are not known, or one
+            that does not have what a variant compares.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        tap: Tap = "gate",
+        weights: Weights = "position",
+        batch_size: int = 32,
+        max_length: int | None = None,
+        add_special_tokens: bool | None = None,
+        routed_nav: bool = False,
+        variants: Collection[str] = (),
+    ) -> None:
+        one_of("tap", tap, TAPS)
+        one_of("weights", weights, WEIGHTS)
+        for variant in variants:
+            one_of("variants", variant, tuple(VARIANTS))
+        if batch_size < 1:
+            raise NeuronXAError(f"batch_size is {batch_size}; it must be at least 1.")
+        self.layout: Layout = locate(model)
+        self.tap: Tap = tap
+        self.weights: Weights = weights
+        self.batch_size = batch_size
+        self._taps = Taps(self.layout, tap, routed_nav=routed_nav, variants=variants)
+        self._model = model
+        self.tokenizer = tokenizer
+        self._special = (
+            {} if add_special_tokens is None else {"add_special_tokens": add_special_tokens}
+        )
+        text = model.config.get_text_config() if hasattr(model, "config") else None
+        self.max_length = max_length or getattr(text, "max_position_embeddings", None)
+
+    def __call__(
+        self, sentences: Sequence[str], progress: Callable[[int], object] | None = None
+    ) -> SentenceVectors:
+        """Encode sentences.
+
+        Sentences with equal tokens are encoded once, so that their vectors are equal to the last
+        bit.
+
+        Args:
+            sentences: n strings, in any order and length.
+            progress: Called with the number of sentences done after each batch.
+
+        Returns:
+            Vectors in the order of the sentences.
+
+        Raises:
+            NeuronXAError: No sentence, a sentence without tokens, a model in training mode, a
+                hook that did not fire, or activations that are not finite.
+        """
+        if isinstance(sentences, str) or not sentences:
+            raise NeuronXAError(
+                f"Sentences must be a list of at least one string, not {sentences!r}. "
+                "Put each sentence into a list."
+            )
+        if self._model.training:
+            raise NeuronXAError(
+                "The model is in training mode, where dropout makes each vector a random one. "
+                "Call model.eval() first."
+            )
+        tokens = [self._tokenize(sentences, i) for i in range(len(sentences))]
+        inputs = [ids[: self.max_length] for ids in tokens]
+        truncated = sum(len(ids) < len(full) for ids, full in zip(inputs, tokens, strict=True))
+        if truncated:
+            logger.warning(
+                "%d of %d sentences are longer than the context of %d tokens and lost their end.",
+                truncated,
+                len(sentences),
+                self.max_length,
+            )
+        # Longest first: padding is least, and memory runs out at once or never.
+        distinct = sorted(dict.fromkeys(inputs), key=len, reverse=True)
+        places: dict[tuple[int, ...], list[int]] = {ids: [] for ids in distinct}
+        for i, ids in enumerate(inputs):
+            places[ids].append(i)
+        filled: Pooled = {}
+        with torch.inference_mode(), self._taps:
+            for start, stop, pooled in self._batches(distinct):
+                of_row = [places[ids] for ids in distinct[start:stop]]
+                self._check_finite(pooled, sentences, [of[0] for of in of_row])
+                for name, layers in pooled.items():
+                    if name not in filled:
+                        filled[name] = [
+                            each.new_empty(len(inputs), each.shape[1]) for each in layers
+                        ]
+                _put(pooled, filled, of_row)
+                if progress is not None:
+                    progress(sum(map(len, of_row)))
+        return SentenceVectors(
+            tokens=tuple(len(ids) for ids in inputs),
+            truncated=truncated,
+            **{name: tuple(layers) for name, layers in filled.items()},
+        )
+
+    def _tokenize(self, sentences: Sequence[str], i: int) -> tuple[int, ...]:
+        ids = tuple(self.tokenizer(sentences[i], **self._special)["input_ids"])
+        if not ids:
+            raise NeuronXAError(
+                f"The tokenizer made no token of {_named(sentences, i)}, so it has no vector. "
+                "Remove the sentence from every language of the corpus."
+            )
+        return ids
+
+    def _batches(self, distinct: list[tuple[int, ...]]) -> Iterator[tuple[int, int, Pooled]]:
+        """Yield start, stop and the vectors of the rows between them."""
+        start, sizes = 0, self._cut(distinct)
+        while start < len(distinct):
+            batch = distinct[start : start + sizes[0]]
+            try:
+                pooled = self._forward(batch)
+            except torch.OutOfMemoryError:
+                if len(batch) == 1:
+                    raise
+            else:
+                yield start, start + len(batch), pooled
+                start += len(batch)
+                del sizes[0]
+                continue
+            # Not in the except clause: the exception keeps the tensors of the failed pass alive.
+            self.batch_size = (len(batch) + 1) // 2
+            logger.warning("Out of memory; going on with batches of %d.", self.batch_size)
+            sizes = self._cut(distinct[start:])
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+    def _cut(self, inputs: list[tuple[int, ...]]) -> list[int]:
+        return cut([len(ids) for ids in inputs], self.batch_size, self._model.device.type)
+
+    def _forward(self, batch: list[tuple[int, ...]]) -> Pooled:
+        """Sentence vectors of one batch, padded on the right."""
+        lengths = torch.tensor([len(ids) for ids in batch])
+        longest = int(lengths.max())
+        # Padding is masked, so any id will do. The last token is at home in the embedding, which
+        # a pad token need not be, and makes no activation that overflows.
+        ids = torch.tensor([[*row, *row[-1:] * (longest - len(row))] for row in batch])
+        mask = (torch.arange(longest) < lengths.unsqueeze(1)).long()
+        device = self._model.device
+        self._taps.begin(token_weights(lengths, longest, self.weights))
+        # The decoder alone: the LM head would make [B, T, vocabulary] logits that nobody reads.
+        output = self.layout.decoder(
+            input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False
+        )
+        return self._taps.end(output[0])
+
+    def _check_finite(self, pooled: Pooled, sentences: Sequence[str], rows: Sequence[int]) -> None:
+        # NAS of NaN is 0: it hides what NAV shows.
+        for kind, name in (("neuron activations", "nav"), ("hidden states", "hidden")):
+            layers = pooled[name]
+            device = layers[0].device
+            # NaN and infinity pass through a maximum; together, so that an accelerator is waited
+            # for once.
+            finite = torch.stack([each.abs().amax(dim=1).to(device) for each in layers]).isfinite()
+            if not bool(finite.all()):
+                layer, row = (int(i) for i in (~finite).nonzero()[0])
+                if kind == "neuron activations":
+                    layer = self.layout.layers[layer]  # some blocks of a hybrid have none
+                raise _not_finite(kind, layer, _named(sentences, rows[row]), self._model.dtype)
+
+
+def token_weights(lengths: Tensor, longest: int, weights: Weights) -> Tensor:
+    """Weight of each token in the mean over its sentence.
+
+    Args:
+        lengths: [B] int64, real tokens per sentence.
+        longest: T, the padded length.
+        weights: `position`: t / sum(1..T) for t = 1..T, later tokens have seen more context
+            (MEXA, section 3); `uniform`: 1 / T; `last`: 1 at the last token.
+
+    Returns:
+        [B, T] float32. Each row sums to 1; padding on the right has 0.
+    """
+    positions = torch.arange(1, longest + 1)
+    real = positions <= lengths.unsqueeze(1)
+    if weights == "position":
+        raw = torch.where(real, positions, 0)
+    elif weights == "uniform":
+        raw = real.long()
+    else:
+        raw = (positions == lengths.unsqueeze(1)).long()
+    return (raw.double() / raw.sum(dim=1, keepdim=True)).float()
+
+
+def _put(pooled: Pooled, filled: Pooled, places: Sequence[Sequence[int]]) -> None:
+    """Copy the vectors of a batch to the sentences that have its tokens.
+
+    Args:
+        pooled: Per name and layer [B, F].
+        filled: Per name and layer [n, F]; receives the rows.
+        places: Per row of the batch the sentences, at least one.
+    """
+    rows = torch.tensor([row for row, of in enumerate(places) for _ in of])
+    into = torch.tensor([i for of in places for i in of])
+    on = {into.device: (rows, into)}
+    for name, layers in pooled.items():
+        for vectors, whole in zip(layers, filled[name], strict=True):
+            device = whole.device  # the layers of one model may be on several
+            if device not in on:
+                on[device] = rows.to(device), into.to(device)
+            taken = vectors if len(rows) == len(places) else vectors[on[device][0]]
+            whole.index_copy_(0, on[device][1], taken)
+
+
+def _not_finite(kind: str, layer: int, sentence: str, dtype: torch.dtype) -> NeuronXAError:
+    if dtype == torch.float16:
+        advice = (
+            "float16 holds nothing above 65,504, which trained models exceed: load the model with "
+            "dtype=bfloat16 or dtype=float32"
+        )
+    else:
+        advice = "Look for damaged weights (neuronxa doctor), or load the model with dtype=float32"
+    return NeuronXAError(
+        f"The {kind} of layer {layer} are NaN or infinite for {sentence} (model in "
+        f"{str(dtype).removeprefix('torch.')}), so no score can be trusted. {advice}."
+    )
+
+
+def _named(sentences: Sequence[str], i: int, length: int = 80) -> str:
+    """Number and beginning of a sentence, for a message."""
+    text = sentences[i] if len(sentences[i]) <= length else f"{sentences[i][:length]}..."
+    return f"sentence {i + 1} of {len(sentences)}, {text!r}"

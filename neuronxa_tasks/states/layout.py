@@ -1,0 +1,105 @@
+"""The feed-forward neurons of a loaded model, as types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class DenseNeurons:
+    """The neurons of one feed-forward network of a loaded model.
+
+    Attributes:
+        activation: Module whose output is the tap `gate`.
+        down: Module whose input is the tap `inner`.
+        up: Module whose output, or the second half of it, is W_up x; None without a gate.
+        width: Number of neurons.
+        name: Path from the decoder, for messages.
+    """
+
+    activation: nn.Module
+    down: nn.Module
+    up: nn.Module | None
+    width: int
+    name: str
+
+    @property
+    def gated(self) -> bool:
+        """Whether there is a gate and an up projection."""
+        return self.up is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedNeurons:
+    """The neurons of the routed experts of one block.
+
+    Attributes:
+        experts: Module that is called with tokens, their experts and routing weights.
+        count: Number of experts.
+        each: Neurons of one expert.
+        name: Path from the decoder, for messages.
+    """
+
+    experts: nn.Module
+    count: int
+    each: int
+    name: str
+
+    @property
+    def width(self) -> int:
+        """Neurons of all experts."""
+        return self.count * self.each
+
+    @property
+    def gated(self) -> bool:
+        """Whether the experts have a gate and an up projection."""
+        return bool(getattr(self.experts, "has_gate", True))
+
+
+@dataclass(frozen=True, slots=True)
+class FFN:
+    """The feed-forward neurons of one block; a state vector is those of `neurons` in a row.
+
+    Attributes:
+        layer: Index of the block.
+        neurons: One dense network, or the routed experts followed by the shared ones.
+        name: Path of the block from the decoder, for messages.
+    """
+
+    layer: int
+    neurons: tuple[DenseNeurons | RoutedNeurons, ...]
+    name: str
+
+    @property
+    def width(self) -> int:
+        """Number of neurons, F."""
+        return sum(part.width for part in self.neurons)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A loaded model seen as a decoder.
+
+    Attributes:
+        decoder: The module that runs all blocks.
+        blocks: The blocks; the output of each is the hidden state after it.
+        ffns: The feed-forward networks, in the order of the blocks that have one.
+        model_type: Type of the decoder, which is inside the model if that is multimodal.
+    """
+
+    decoder: nn.Module
+    blocks: tuple[nn.Module, ...]
+    ffns: tuple[FFN, ...]
+    model_type: str
+
+    @property
+    def widths(self) -> list[int]:
+        """Neurons of each feed-forward network."""
+        return [ffn.width for ffn in self.ffns]
+
+    @property
+    def layers(self) -> list[int]:
+        """Index of the block of each feed-forward network; gaps where a hybrid has none."""
+        return [ffn.layer for ffn in self.ffns]

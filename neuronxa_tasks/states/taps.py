@@ -1,0 +1,314 @@
+"""Hooks on a loaded model: placed, proved, removed.
+
+Each hook turns the activation of its layer, [B, T, F], into weighted sums over the tokens,
+[B, F], at once. No token-level activation outlives the layer that made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType, TracebackType
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.names import Tap
+from neuronxa_tasks.states.experts import expert_activations, routing
+from neuronxa_tasks.states.layout import DenseNeurons, Layout, RoutedNeurons
+from neuronxa_tasks.states.pooling import (
+    Make,
+    Tokens,
+    mean,
+    pool,
+    sizes,
+    states,
+    tokens_of,
+    top_decile,
+)
+
+Pooled: TypeAlias = dict[str, list[Tensor]]
+"""Vectors of a batch, one tensor per layer, by their name in `SentenceVectors`."""
+
+READ_FOR: Mapping[str, str] = MappingProxyType(
+    {"hidden_sign": "signs", "top_decile": "top", "up_sign": "up"}
+)
+"""Variant that compares vectors of its own -> their name in `SentenceVectors`."""
+
+
+class _Place(NamedTuple):
+    """Where a hook is: index of the network, of its part, and `gate`, `inner` or `up`."""
+
+    network: int
+    part: int
+    tap: str
+
+
+class Taps:
+    """Context manager that reads NAS, NAV and hidden states of every forward pass inside it.
+
+    Use `begin` before and `end` after each call of the decoder.
+
+    Args:
+        layout: Where the neurons are.
+        tap: `gate` reads act(W_gate x), `inner` reads the input of the down projection.
+        routed_nav: Multiply the NAV of a routed expert by its routing weight.
+        variants: Also read what these compare; a variant that needs nothing is passed over.
+
+    Raises:
+        NeuronXAError: `up_sign` is among the variants and a feed-forward network has no gate.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        tap: Tap = "gate",
+        *,
+        routed_nav: bool = False,
+        variants: Collection[str] = (),
+    ) -> None:
+        self._layout = layout
+        self._tap: Tap = tap
+        self._routed_nav = routed_nav
+        self._also = {READ_FOR[variant] for variant in variants if variant in READ_FOR}
+        self._makes: dict[str, Make] = {"nas": states, "nav": sizes}
+        if "top" in self._also:
+            self._makes["top"] = top_decile
+        if "up" in self._also:
+            _refuse_without_gate(layout)
+        self._handles: list[torch.utils.hooks.RemovableHandle] = []
+        self._tokens: dict[torch.device, Tokens] = {}
+        self._neurons: dict[_Place, list[dict[str, Tensor]]] = {}  # each time the hook fired
+        self._hidden: list[list[dict[str, Tensor]]] = []  # layer, each time the hook fired
+
+    def __enter__(self) -> Taps:
+        try:
+            for index, ffn in enumerate(self._layout.ffns):
+                for part, neurons in enumerate(ffn.neurons):
+                    self._place(index, part, neurons)
+            self._place_blocks()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._remove()
+
+    def begin(self, weights: Tensor) -> None:
+        """Prepare for one forward pass.
+
+        Args:
+            weights: [B, T] float32 on the CPU, token weights; each row sums to 1, padding has 0.
+        """
+        self._tokens = {weights.device: tokens_of(weights)}
+        self._neurons = {place: [] for place in self._neurons}
+        self._hidden = [[] for _ in range(len(self._layout.blocks) + 1)]
+
+    def end(self, last: Tensor) -> Pooled:
+        """Check that every hook fired once and hand over the sentence vectors.
+
+        Args:
+            last: [B, T, d], the decoder's output; after the final norm, as MEXA takes it.
+
+        Returns:
+            `nas`, `nav` and, where asked for, `top` and `up`: one tensor [B, F] float32 per
+            feed-forward network. `hidden` and, where asked for, `signs`: one tensor [B, d]
+            float32 per block and one more, the input of the first block, then the output of each.
+
+        Raises:
+            NeuronXAError: A hook fired more or less than once.
+        """
+        self._hidden[-1] = [self._pool_hidden(last)]
+        networks: list[list[dict[str, Tensor]]] = [
+            [{} for _ in ffn.neurons] for ffn in self._layout.ffns
+        ]
+        for place, fired in self._neurons.items():
+            self._prove(len(fired), place)
+            networks[place.network][place.part] |= fired[0]
+        for index, fired in enumerate(self._hidden):
+            if len(fired) != 1:
+                raise NeuronXAError(
+                    f"The hidden state {index} was seen {len(fired)} times in one forward pass "
+                    "instead of once. The blocks of this model are not run one after the other; "
+                    "run the benchmarks alone."
+                )
+        pooled = {
+            name: [_joined([part[name] for part in parts]) for parts in networks]
+            for name in ("nas", "nav", *sorted(self._also - {"signs"}))
+        }
+        for name in ("hidden", *sorted(self._also & {"signs"})):
+            pooled[name] = [fired[0][name] for fired in self._hidden]
+        self._forget()
+        return pooled
+
+    def _place(self, network: int, part: int, neurons: DenseNeurons | RoutedNeurons) -> None:
+        def keep(tap: str) -> Callable[[dict[str, Tensor]], None]:
+            place = _Place(network, part, tap)
+            self._neurons[place] = []
+            return lambda vectors: self._neurons[place].append(vectors)
+
+        add = self._handles.append
+        of_tap = keep(self._tap)
+        if isinstance(neurons, RoutedNeurons):
+            add(
+                neurons.experts.register_forward_pre_hook(
+                    lambda _, args, kwargs: of_tap(
+                        self._routed(neurons, [*args, *kwargs.values()])
+                    ),
+                    with_kwargs=True,
+                )
+            )
+            return
+        if self._tap == "inner":
+            add(
+                neurons.down.register_forward_pre_hook(
+                    lambda _, args: of_tap(self._dense(neurons, args[0]))
+                )
+            )
+        else:
+            add(
+                neurons.activation.register_forward_hook(
+                    lambda _, __, output: of_tap(self._dense(neurons, output))
+                )
+            )
+        if "up" in self._also and neurons.up is not None:
+            of_up = keep("up")
+            add(
+                neurons.up.register_forward_hook(
+                    lambda _, __, output: of_up(self._up(neurons, output))
+                )
+            )
+
+    def _place_blocks(self) -> None:
+        first, *others = self._layout.blocks
+        self._handles.append(first.register_forward_pre_hook(self._first_input, with_kwargs=True))
+        # After the last block the decoder's own output counts.
+        for index, block in enumerate([first, *others][:-1]):
+            self._handles.append(block.register_forward_hook(self._block_output(index + 1)))
+
+    def _first_input(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._hidden[0].append(self._pool_hidden(args[0] if args else kwargs["hidden_states"]))
+
+    def _block_output(self, index: int) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(_: nn.Module, __: Any, output: Any) -> None:
+            states = output[0] if type(output) is tuple else output
+            self._hidden[index].append(self._pool_hidden(states))
+
+        return hook
+
+    def _pool_hidden(self, values: Tensor) -> dict[str, Tensor]:
+        tokens = self._tokens_on(values.device)
+        pooled = {"hidden": mean(values, tokens)}
+        if "signs" in self._also:
+            (pooled["signs"],) = pool(values, tokens, [states])
+        return pooled
+
+    def _dense(self, neurons: DenseNeurons, activation: Tensor) -> dict[str, Tensor]:
+        if activation.shape[-1] != neurons.width:
+            raise _wrong_width(self._tap, neurons, activation)
+        sums = pool(activation, self._tokens_on(activation.device), list(self._makes.values()))
+        return dict(zip(self._makes, sums, strict=True))
+
+    def _up(self, neurons: DenseNeurons, output: Tensor) -> dict[str, Tensor]:
+        if output.shape[-1] == 2 * neurons.width:  # gate and up in one matrix
+            output = output[..., neurons.width :]
+        if output.shape[-1] != neurons.width:
+            raise _wrong_width("up", neurons, output)
+        (sums,) = pool(output, self._tokens_on(output.device), [states])
+        return {"up": sums}
+
+    def _routed(self, neurons: RoutedNeurons, values: list[Any]) -> dict[str, Tensor]:
+        """Vectors [B, experts * F_expert]; 0 where a token did not go to the expert."""
+        tokens, index, shares = routing(neurons, values)
+        weights = self._tokens_on(tokens.device).weights
+        # Row b has the weights of sentence b at its tokens and 0 at all others.
+        of_token: Tensor = torch.block_diag(*weights)  # type: ignore[no-untyped-call]
+        names = [*self._makes, *(["up"] if "up" in self._also else [])]
+        sums = {
+            name: weights.new_zeros(len(weights), neurons.count, neurons.each) for name in names
+        }
+        for visit in expert_activations(neurons, self._tap, tokens, index):
+            share = of_token[:, visit.rows]
+            scratch = visit.activation.new_empty(visit.activation.shape, dtype=torch.float32)
+            for name, make in self._makes.items():
+                made = make(visit.activation, scratch)
+                if name == "nav" and self._routed_nav:
+                    routed = shares[visit.rows, visit.places].abs().to(torch.float32)
+                    made = made * routed.unsqueeze(1)
+                sums[name][:, visit.expert] = share @ made
+            if visit.up is not None and "up" in sums:
+                sums["up"][:, visit.expert] = share @ states(visit.up, scratch)
+        return {name: each.flatten(1) for name, each in sums.items()}
+
+    def _tokens_on(self, device: torch.device) -> Tokens:
+        if device not in self._tokens:  # an accelerator, or several
+            self._tokens[device] = next(iter(self._tokens.values())).to(device)
+        return self._tokens[device]
+
+    def _prove(self, fired: int, place: _Place) -> None:
+        if fired == 1:
+            return
+        ffn = self._layout.ffns[place.network]
+        neurons = ffn.neurons[place.part]
+        if isinstance(neurons, RoutedNeurons):
+            module: nn.Module | None = neurons.experts
+        else:
+            module = {"gate": neurons.activation, "inner": neurons.down, "up": neurons.up}[
+                place.tap
+            ]
+        why = (
+            "because fused kernels or custom code bypass it. Load the model without them"
+            if fired == 0
+            else "so the module is shared or the block is run again. Turn off gradient "
+            "checkpointing and layer sharing"
+        )
+        raise NeuronXAError(
+            f"The tap `{place.tap}` of layer {ffn.layer} (`{neurons.name}`, "
+            f"{type(module).__name__}) fired {fired} times in one forward pass instead of once, "
+            f"{why}, or run the benchmarks alone."
+        )
+
+    def _remove(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._neurons.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let go of what belongs to one forward pass."""
+        self._neurons = {place: [] for place in self._neurons}
+        self._hidden, self._tokens = [], {}
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """The neurons of all parts of a network, [B, F]."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def _wrong_width(tap: str, neurons: DenseNeurons, values: Tensor) -> NeuronXAError:
+    return NeuronXAError(
+        f"The tap `{tap}` of {neurons.name} gave {values.shape[-1]} values per token instead of "
+        f"{neurons.width}, the inputs of its down projection. A slice or a fused activation "
+        "cannot be scored. Load the model without tensor parallelism and fused kernels, or run "
+        "the benchmarks alone."
+    )
+
+
+def _refuse_without_gate(layout: Layout) -> None:
+    for ffn in layout.ffns:
+        for neurons in ffn.neurons:
+            if not neurons.gated:
+                raise NeuronXAError(
+                    "The variant `up_sign` compares the signs of the up projection of gated "
+                    f"feed-forward networks, and `{neurons.name}` of this model (model_type "
+                    f"{layout.model_type!r}) has no gate: its neurons are act(W_in x), which "
+                    "`nasca` compares already. Leave `up_sign` out of the variants."
+                )

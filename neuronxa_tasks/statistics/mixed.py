@@ -1,0 +1,176 @@
+"""Mixed model of accuracy on alignment; needs statsmodels."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.statistics.columns import (
+    MIN_POINTS,
+    FloatArray,
+    check_confidence,
+    complete_rows,
+    panel_labels,
+)
+from neuronxa_tasks.statistics.correlation import missing_reason
+from neuronxa_tasks.statistics.fisher import NO_INTERVAL, Interval
+
+
+@dataclass(frozen=True, slots=True)
+class MixedModel:
+    """Slope of a line with random intercepts for models and languages.
+
+    Attributes:
+        slope: change of y per unit of x; NaN where there is no fit.
+        standard_error: of the slope.
+        interval: Wald interval of the slope.
+        p: two-sided Wald p of the slope.
+        standardised: slope in standard deviations of y per standard deviation of x.
+        variance_model: variance of the models' intercepts.
+        variance_language: variance of the languages' intercepts.
+        variance_residual: variance of what is left.
+        n: complete rows.
+        n_models: models among them.
+        n_languages: languages among them.
+        n_dropped: rows left out because a value was NaN.
+        converged: whether the fit ended properly; if not, do not report it.
+        confidence: level of the interval.
+        reason: why there is no fit, or None.
+    """
+
+    slope: float
+    standard_error: float
+    interval: Interval
+    p: float
+    standardised: float
+    variance_model: float
+    variance_language: float
+    variance_residual: float
+    n: int
+    n_models: int
+    n_languages: int
+    n_dropped: int
+    converged: bool
+    confidence: float
+    reason: str | None = None
+
+
+def mixed_model(
+    x: ArrayLike,
+    y: ArrayLike,
+    model: Sequence[str],
+    language: Sequence[str],
+    *,
+    confidence: float = 0.95,
+) -> MixedModel:
+    """Fits y = intercept + slope x + model + language + rest by REML.
+
+    Models and languages have crossed random intercepts (Baayen, Davidson & Bates 2008). The work
+    grows with the cube of the number of rows.
+
+    Args:
+        x: `[n]` numbers, for example alignment.
+        y: `[n]` numbers, for example accuracy.
+        model: `[n]` model of each row.
+        language: `[n]` language of each row.
+        confidence: level of the interval.
+
+    Raises:
+        NeuronXAError: statsmodels is missing, lengths differ, text or infinities in a column, or a
+            model and language twice.
+    """
+    check_confidence(confidence)
+    (used_x, used_y), kept, n_dropped = complete_rows({"x": x, "y": y})
+    table = panel_labels(model, language, kept)
+    models, languages = [row[0] for row in table], [row[1] for row in table]
+    n, n_models, n_languages = len(used_x), len(set(models)), len(set(languages))
+    library = _statsmodels()
+    reason = missing_reason(n, {"x": used_x, "y": used_y})
+    if reason is None and min(n_models, n_languages) < 2:
+        reason = "a random effect needs at least two models and two languages"
+    if reason is None and n - n_models - n_languages < MIN_POINTS:
+        reason = f"{n} rows are too few for {n_models} models and {n_languages} languages"
+    nan = math.nan
+    if reason is not None:
+        return MixedModel(
+            nan,
+            nan,
+            NO_INTERVAL,
+            nan,
+            nan,
+            nan,
+            nan,
+            nan,
+            n,
+            n_models,
+            n_languages,
+            n_dropped,
+            False,
+            confidence,
+            reason,
+        )
+    # Standardised columns keep the optimiser away from tiny variances.
+    scale_x, scale_y = float(used_x.std(ddof=1)), float(used_y.std(ddof=1))
+    standard_x = (used_x - used_x.mean()) / scale_x
+    standard_y = (used_y - used_y.mean()) / scale_y
+    random_effects = library.VCSpec(
+        ["language", "model"],
+        [[sorted(set(languages))], [sorted(set(models))]],
+        [[_indicator(languages)], [_indicator(models)]],
+    )
+    with warnings.catch_warnings():
+        # A variance of zero makes statsmodels warn; `converged` and the variances say it.
+        warnings.simplefilter("ignore")
+        fit = library.MixedLM(
+            standard_y,
+            np.column_stack([np.ones(n), standard_x]),
+            groups=np.ones(n),
+            exog_vc=random_effects,
+        ).fit(reml=True)
+        low, high = np.asarray(fit.conf_int(alpha=1.0 - confidence), dtype=np.float64)[1]
+        standardised, error = float(fit.fe_params[1]), float(fit.bse_fe[1])
+        p = float(np.asarray(fit.pvalues, dtype=np.float64)[1])
+    variances = np.asarray(fit.vcomp, dtype=np.float64) * scale_y**2
+    ratio = scale_y / scale_x
+    return MixedModel(
+        slope=standardised * ratio,
+        standard_error=error * ratio,
+        interval=Interval(float(low) * ratio, float(high) * ratio),
+        p=p,
+        standardised=standardised,
+        variance_model=float(variances[1]),
+        variance_language=float(variances[0]),
+        variance_residual=float(fit.scale) * scale_y**2,
+        n=n,
+        n_models=n_models,
+        n_languages=n_languages,
+        n_dropped=n_dropped,
+        converged=bool(fit.converged),
+        confidence=confidence,
+    )
+
+
+def _indicator(labels: list[str]) -> FloatArray:
+    levels = {label: i for i, label in enumerate(sorted(set(labels)))}
+    matrix = np.zeros((len(labels), len(levels)))
+    matrix[np.arange(len(labels)), [levels[label] for label in labels]] = 1.0
+    return matrix
+
+
+def _statsmodels() -> Any:
+    """The module of statsmodels with mixed models; imported only when one is asked for."""
+    try:
+        return importlib.import_module("statsmodels.regression.mixed_linear_model")
+    except ImportError as error:
+        raise NeuronXAError(
+            "A mixed model was asked for, but statsmodels, which fits it, is not installed. "
+            "Type `pip install statsmodels`, or use `pooled_correlation`, which needs nothing."
+        ) from error

@@ -1,0 +1,1 @@
+"""Text: languages and codes, corpora, fetching, and what the package ships."""
