@@ -560,7 +560,7 @@ def test_interrupt_while_unpacking(
 
 KILLED = """
 import os, signal, sys
-from neuronxa_tasks import fetch
+from neuronxa_tasks.text import fetch
 
 def die(source, target):
     target.write(source.read(3))
