@@ -9,7 +9,7 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 
-from neuronxa_tasks.statistics.sentence_intervals import ratio_interval
+from neuronxa_tasks.statistics.sentences import ratio_interval
 
 
 def log_likelihoods(lm: Any, sentences: Iterable[str]) -> dict[str, float]:

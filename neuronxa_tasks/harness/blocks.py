@@ -15,7 +15,7 @@ from neuronxa_tasks.alignment.variants import variant_alignments
 from neuronxa_tasks.names import SCORES, VARIANTS
 from neuronxa_tasks.schema import BesideBlock, ControlRun, HitsBlock, ProfileBlock, TextHitsBlock
 from neuronxa_tasks.states.vectors import SentenceVectors
-from neuronxa_tasks.statistics.sentence_intervals import sentence_intervals
+from neuronxa_tasks.statistics.sentences import sentence_intervals
 
 
 @dataclass

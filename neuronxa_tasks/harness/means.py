@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.schema import MeanBlock, SentenceRivals
-from neuronxa_tasks.statistics.sentence_intervals import joint_intervals
+from neuronxa_tasks.statistics.sentences import joint_intervals
 from neuronxa_tasks.text.sentence_pairs import Pairs
 
 _SETTINGS = ("corpus", "pivot", "tap", "weights", "routed_nav")

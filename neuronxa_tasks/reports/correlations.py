@@ -11,7 +11,7 @@ from neuronxa_tasks import statistics
 from neuronxa_tasks.reports.cells import Pair, Study
 from neuronxa_tasks.reports.estimates import KINDS, bootstrap_ends, both_kinds, explained, noise
 from neuronxa_tasks.reports.settings import Record, Settings, is_named, primary_model
-from neuronxa_tasks.statistics.joint_permutation import joint_permutation
+from neuronxa_tasks.statistics.over_models import joint_permutation
 
 
 def correlation_record(pair: Pair, model: str, settings: Settings) -> Record:

@@ -1,4 +1,7 @@
-"""Losses of BMLAMA-53's candidates, from logged samples, and RankC of a run."""
+"""The losses that the BMLAMA-53 tasks logged, and RankC of a run computed from them.
+
+RankC itself, from losses in memory, is `neuronxa_tasks.statistics.rankc`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from neuronxa_tasks.results import read_samples
 from neuronxa_tasks.statistics.rankc import Losses, RankC, rankc
 
 PIVOT = "en"
-
+"""Code of the language that the others are compared with by default."""
 
 _FILE = re.compile(r"samples_neuronxa_bmlama53_(?P<code>[a-z]+)_\d{4}-.*\.jsonl")
 

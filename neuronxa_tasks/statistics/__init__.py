@@ -50,7 +50,7 @@ from neuronxa_tasks.statistics.prediction import (
     predict,
 )
 from neuronxa_tasks.statistics.resampling import BootstrapInterval, PermutationP
-from neuronxa_tasks.statistics.smaller_n import expected_rate, survival
+from neuronxa_tasks.statistics.sentences import expected_rate, survival
 
 __all__ = [
     "MIN_POINTS",

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neuronxa_tasks.alignment.hits import Alignment, align
-from neuronxa_tasks.statistics.sentence_intervals import joint_intervals, sentence_intervals
+from neuronxa_tasks.statistics.sentences import joint_intervals, sentence_intervals
 
 LAYERS, WIDTH = 4, 20
 LANGUAGES = 10

@@ -20,8 +20,7 @@ from neuronxa_tasks.reports.correlate.analysis import analyse
 from neuronxa_tasks.reports.settings import Primary, Settings, check_primary
 from neuronxa_tasks.reports.study import ALIGNMENT, build_study, model_names
 from neuronxa_tasks.results import read_results
-from neuronxa_tasks.statistics.joint_difference import joint_difference
-from neuronxa_tasks.statistics.joint_permutation import joint_permutation
+from neuronxa_tasks.statistics.over_models import joint_difference, joint_permutation
 
 RATES = {
     "deu_Latn": 0.80, "fra_Latn": 0.75, "swh_Latn": 0.20, "zho_Hans": 0.55, "ell_Grek": 0.50,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neuronxa_tasks.statistics import score_interval
-from neuronxa_tasks.statistics.sentence_intervals import (
+from neuronxa_tasks.statistics.sentences import (
     joint_intervals,
     ratio_interval,
     sentence_intervals,

@@ -9,7 +9,7 @@ import pytest
 from neuronxa_tasks.harness.means import mean_blocks
 from neuronxa_tasks.harness.printed_table import collected, recorded, summary
 from neuronxa_tasks.schema import RivalsBlock, SentenceRivals
-from neuronxa_tasks.statistics.sentence_intervals import joint_intervals
+from neuronxa_tasks.statistics.sentences import joint_intervals
 from neuronxa_tasks.text.sentence_pairs import Pairs
 
 SETTINGS = {

@@ -9,7 +9,7 @@ from neuronxa_tasks import statistics
 from neuronxa_tasks.reports.cells import Study
 from neuronxa_tasks.reports.estimates import bootstrap_ends
 from neuronxa_tasks.reports.settings import Record, Settings
-from neuronxa_tasks.statistics.joint_difference import joint_difference
+from neuronxa_tasks.statistics.over_models import joint_difference
 
 
 def difference_records(study: Study, settings: Settings) -> Iterator[Record]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neuronxa_tasks.reports.correlate.sentences import COMPARED, Sentences
 from neuronxa_tasks.reports.settings import Record, Settings
 from neuronxa_tasks.statistics.resampling import exchange_p
-from neuronxa_tasks.statistics.sentence_intervals import joint_intervals, sentence_intervals
+from neuronxa_tasks.statistics.sentences import joint_intervals, sentence_intervals
 
 MEAN = "mean"
 """Stands for the language in the row of the mean over all languages that both sides have."""

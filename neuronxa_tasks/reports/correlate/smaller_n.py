@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.reports.correlate.sentences import Sentences, sizes
 from neuronxa_tasks.reports.settings import Record, Settings
-from neuronxa_tasks.statistics.sentence_intervals import joint_intervals, sentence_intervals
+from neuronxa_tasks.statistics.sentences import joint_intervals, sentence_intervals
 
 
 def smaller_n_records(sentences: Sequence[Sentences], settings: Settings) -> Iterator[Record]:
