@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from neuronxa_tasks.errors import NeuronXAError
@@ -35,10 +35,11 @@ def sentence_intervals(
         Metric -> (low, high). None where all sentences have the same value: resampling then sees
         no spread, which does not mean that there is none.
     """
-    return {
-        name: _interval(np.asarray(each, dtype=np.float64)[None, :], (0,), confidence)
-        for name, each in values.items()
-    }
+    return joint_intervals(
+        {name: np.asarray(each, dtype=np.float64)[None, :] for name, each in values.items()},
+        [()],
+        confidence,
+    )
 
 
 def joint_intervals(
@@ -59,14 +60,21 @@ def joint_intervals(
         Metric -> (low, high) of the mean over languages and sentences; None as in
         `sentence_intervals`.
     """
-    streams: dict[Hashable, int] = {}
-    for text in texts:
-        streams.setdefault(text, len(streams))
-    of_language = tuple(streams[text] for text in texts)
-    return {
-        name: _interval(np.asarray(each, dtype=np.float64), of_language, confidence)
-        for name, each in values.items()
-    }
+    rows: dict[Hashable, list[int]] = {}
+    for row, text in enumerate(texts):
+        rows.setdefault(text, []).append(row)
+    groups = list(rows.values())
+    tail = (1.0 - confidence) / 2.0
+    found: dict[str, tuple[float, float] | None] = {}
+    for name, each in values.items():
+        languages = np.asarray(each, dtype=np.float64)
+        of_text = np.stack([languages[group].sum(axis=0) for group in groups]) / len(languages)
+        if not bool((np.ptp(of_text, axis=1) > 1e-12).any()):
+            found[name] = None
+            continue
+        low, high = np.quantile(_means(of_text), [tail, 1.0 - tail])
+        found[name] = (float(low), float(high))
+    return found
 
 
 def ratio_interval(
@@ -86,34 +94,42 @@ def ratio_interval(
     below = np.asarray(denominators, dtype=np.float64)
     if np.ptp(above / below) <= 1e-12:
         return None
-    weights = _weights(len(above), 0)
+    weights = _weights(len(above))
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile((weights @ above) / (weights @ below), [tail, 1.0 - tail])
     return (float(low), float(high))
 
 
-def _interval(
-    values: FloatArray, streams: tuple[int, ...], confidence: float
-) -> tuple[float, float] | None:
-    """Of the mean of [L, n] values; rows of one stream are resampled together."""
-    means = np.zeros(RESAMPLES)
-    spread = False
-    for stream in sorted(set(streams)):
-        rows = values[[other == stream for other in streams]]
-        of_sentence = rows.sum(axis=0) / len(values)
-        spread |= bool(np.ptp(of_sentence) > 1e-12)
-        means += _weights(values.shape[1], stream) @ of_sentence
-    if not spread:
-        return None
-    tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(means, [tail, 1.0 - tail])
-    return (float(low), float(high))
+def _means(of_text: FloatArray) -> FloatArray:
+    """[RESAMPLES] sums over S texts of the mean of their [n] values, each text drawn on its own."""
+    weights = _weights(of_text.shape[1])
+    means = np.asarray(weights @ of_text[0])
+    if len(of_text) > 1:
+        columns, rows = _orders(len(of_text) - 1, of_text.shape[1])
+        drawn = weights @ np.take_along_axis(of_text[1:], columns, axis=1).T
+        means += np.take_along_axis(drawn, rows.T, axis=0).sum(axis=1)
+    return means
+
+
+@lru_cache(maxsize=2)
+def _orders(texts: int, n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Orders of the sentences [texts, n] and of the resamples [texts, RESAMPLES].
+
+    Sentences can be exchanged before they are drawn. So all texts take one table of counts, each
+    with its columns in an order of its own, and with its rows in another, which makes the texts
+    independent of each other. A table for each would take minutes for a group with many.
+    """
+    rng = np.random.default_rng((SEED, 1))
+    columns, rows = (
+        rng.permuted(np.tile(np.arange(size), (texts, 1)), axis=1) for size in (n, RESAMPLES)
+    )
+    return columns, rows
 
 
 @lru_cache(maxsize=4)
-def _weights(n: int, stream: int) -> FloatArray:
+def _weights(n: int) -> FloatArray:
     """[RESAMPLES, n]: how often each sentence was drawn, divided by n."""
-    counts = np.random.default_rng(SEED + stream).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    counts = np.random.default_rng(SEED).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     return np.asarray(counts / n, dtype=np.float64)
 
 
