@@ -15,6 +15,7 @@ from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness import plugin
 from neuronxa_tasks.harness.bare_task import BareTask, model_arguments
 from neuronxa_tasks.harness.options import parse_options
+from neuronxa_tasks.harness.softmax import float32_softmax
 from neuronxa_tasks.text import bmlama
 
 REQUEST = "sentence_losses"
@@ -23,11 +24,13 @@ REQUEST = "sentence_losses"
 class CandidateLosses(TypedDict):
     """The scores of one query; a samples file has it under `cross_entropy` of each query.
 
-    `losses[j]` is the mean cross-entropy per token, in nats, of the prompt filled with candidate j;
-    `gold` is the index of the right candidate.
+    `losses[j]` is the mean cross-entropy per token, in nats, of the prompt filled with candidate j,
+    and `tokens[j]` the number of tokens that were scored, so that their product is minus the
+    log-likelihood of the sentence; `gold` is the index of the right candidate.
     """
 
     losses: list[float]
+    tokens: list[int]
     gold: int
 
 
@@ -37,7 +40,7 @@ class BmlamaTask(BareTask):
     A document is a query: `id`, `prompt`, `candidates`, `gold` (an index), `sentences`.
     """
 
-    VERSION = 1.0
+    VERSION = 2.0
     OUTPUT_TYPE = REQUEST
 
     def __init__(
@@ -59,7 +62,7 @@ class BmlamaTask(BareTask):
                 "gold": query.gold,
                 "sentences": list(query.sentences()),
             }
-            for query in bmlama.read(path)
+            for query in bmlama.spread(bmlama.read(path))
         ]
         self.set_up({**given, "metadata": {**metadata, "source": bmlama.source(path)}}, docs)
 
@@ -85,21 +88,30 @@ class BmlamaTask(BareTask):
         """Turn the losses of one query into metrics.
 
         Returns:
-            `acc`, see `accuracy`, and `cross_entropy`, the `CandidateLosses` of the query.
+            `acc` by the mean loss per token, as published; `acc_sum` by the loss of the whole
+            sentence; `cross_entropy`, the `CandidateLosses` of the query; `candidate_tokens`, the
+            mean number of tokens of its filled sentences.
         """
-        losses = [float(loss) for loss in results[0]]
+        losses, tokens, gold = results[0]["losses"], results[0]["tokens"], doc["gold"]
         return {
-            "acc": accuracy(losses, doc["gold"]),
-            "cross_entropy": CandidateLosses(losses=losses, gold=doc["gold"]),
+            "acc": accuracy(losses, gold),
+            "acc_sum": accuracy(sums(losses, tokens), gold),
+            "cross_entropy": CandidateLosses(losses=losses, tokens=tokens, gold=gold),
+            "candidate_tokens": float(np.mean(tokens)),
         }
 
     def aggregation(self) -> dict[str, Callable[[Any], float]]:
         """Mean over queries; of the cross-entropy, that of the right candidates."""
-        return {"acc": mean, "cross_entropy": gold_loss}
+        return {
+            "acc": mean,
+            "acc_sum": mean,
+            "cross_entropy": gold_loss,
+            "candidate_tokens": mean,
+        }
 
     def higher_is_better(self) -> dict[str, bool]:
         """A better model has a higher accuracy and a lower loss."""
-        return {"acc": True, "cross_entropy": False}
+        return {"acc": True, "acc_sum": True, "cross_entropy": False, "candidate_tokens": False}
 
 
 def accuracy(losses: Sequence[float], gold: int) -> float:
@@ -123,24 +135,40 @@ def accuracy(losses: Sequence[float], gold: int) -> float:
     return float(best[gold] / best.sum())
 
 
+def sums(losses: Sequence[float], tokens: Sequence[int]) -> list[float]:
+    """Return the losses of whole sentences, in nats, from means per token.
+
+    Rounded to 12 digits, so that sentences of equal likelihood tie whatever their lengths.
+    """
+    return [float(f"{loss * count:.12g}") for loss, count in zip(losses, tokens, strict=True)]
+
+
 def gold_loss(queries: Sequence[CandidateLosses]) -> float:
     """Return the mean loss of the right candidates, in nats per token."""
     return float(np.mean([query["losses"][query["gold"]] for query in queries]))
 
 
-def sentence_losses(lm: Any, requests: Sequence[Any]) -> list[list[float]]:
+class SentenceLosses(TypedDict):
+    """Of the sentences of one request: mean loss per token in nats, and tokens scored."""
+
+    losses: list[float]
+    tokens: list[int]
+
+
+def sentence_losses(lm: Any, requests: Sequence[Any]) -> list[SentenceLosses]:
     """Score whole sentences by their mean cross-entropy per token.
 
     The harness' own log-likelihood with an empty context gives the sum over all tokens of a
     sentence, the first one given the model's prefix token (BOS, or EOS where there is none). Qi et
-    al. do the same through the BOS of the tokenizer.
+    al. do the same through the BOS of the tokenizer. The softmax is taken in float32: added up in
+    bfloat16, losses come in steps, and candidates tie that do not.
 
     Args:
         lm: A model of the harness with a tokenizer.
         requests: Instances whose arguments are sentences.
 
     Returns:
-        For each request one loss per sentence, in nats.
+        For each request the losses and the tokens of its sentences.
 
     Raises:
         NeuronXAError: The model shows no tokenizer, or a sentence does not fit into its context.
@@ -154,17 +182,24 @@ def sentence_losses(lm: Any, requests: Sequence[Any]) -> list[list[float]]:
         )
     sentences = list(dict.fromkeys(sentence for request in requests for sentence in request.args))
     lengths = [_length(lm, sentence) for sentence in sentences]
-    sums = lm.loglikelihood(
-        [
-            Instance("loglikelihood", {}, ("", sentence), index)
-            for index, sentence in enumerate(sentences)
-        ]
-    )
-    losses = {
-        sentence: -float(total) / length
-        for sentence, length, (total, _) in zip(sentences, lengths, sums, strict=True)
+    with float32_softmax(lm):
+        found = lm.loglikelihood(
+            [
+                Instance("loglikelihood", {}, ("", sentence), index)
+                for index, sentence in enumerate(sentences)
+            ]
+        )
+    scored = {
+        sentence: (-float(total) / length, length)
+        for sentence, length, (total, _) in zip(sentences, lengths, found, strict=True)
     }
-    return [[losses[sentence] for sentence in request.args] for request in requests]
+    return [
+        SentenceLosses(
+            losses=[scored[sentence][0] for sentence in request.args],
+            tokens=[scored[sentence][1] for sentence in request.args],
+        )
+        for request in requests
+    ]
 
 
 def _length(lm: Any, sentence: str) -> int:

@@ -24,6 +24,7 @@ from neuronxa_tasks.harness.blocks import (
     control_run,
     hits_block,
 )
+from neuronxa_tasks.harness.softmax import float32_softmax
 from neuronxa_tasks.resume.kept import Kept, Result
 from neuronxa_tasks.schema import ControlRun, RivalsBlock, SentenceRivals, TaskBlock, TokensBlock
 from neuronxa_tasks.states.encoder import Encoder
@@ -71,7 +72,7 @@ def score(
             scored[name] = pairs
     floors = _floors(lm, scored, kept)
     # A language at a time: in one batch with others its last digits would depend on them.
-    log_likelihood = lru_cache(maxsize=2)(partial(log_likelihoods, lm))
+    log_likelihood = lru_cache(maxsize=2)(float32_softmax(lm)(partial(log_likelihoods, lm)))
     use = partial(_compare, lm, floors, log_likelihood, keep)
     for name, result in _each(lm, lm.model, scored, use):
         kept.keep_result(name, result)

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,13 +24,17 @@ _FILE = re.compile(r"samples_neuronxa_bmlama53_(?P<code>[a-z]+)_\d{4}-.*\.jsonl"
 
 
 def rankc_from_samples(
-    samples: Mapping[str, str | Path], pairs: Iterable[tuple[str, str]] | None = None
+    samples: Mapping[str, str | Path],
+    pairs: Iterable[tuple[str, str]] | None = None,
+    by: Literal["mean", "sum"] = "mean",
 ) -> dict[tuple[str, str], RankC]:
     """Compute RankC from what the BMLAMA-53 tasks logged.
 
     Args:
         samples: Code of a language -> its samples file; `sample_files` finds them.
         pairs: Pairs of codes; by default English with each other language.
+        by: Rank candidates by the mean loss per token, as published, or by the loss of the whole
+            sentence.
 
     Returns:
         Pair -> RankC, in the order of the pairs.
@@ -46,7 +50,7 @@ def rankc_from_samples(
             f"There are no samples of {', '.join(lacking)}, only of {', '.join(samples) or 'none'}."
             " Run neuronxa_bmlama53 with --log_samples, or choose other pairs."
         )
-    losses = {code: read_losses(samples[code]) for code in codes}
+    losses = {code: read_losses(samples[code], by) for code in codes}
     return {(one, other): rankc(losses[one], losses[other]) for one, other in wanted}
 
 
@@ -74,8 +78,8 @@ def sample_files(folder: str | Path) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def read_losses(path: str | Path) -> Losses:
-    """Read the losses that a BMLAMA-53 task logged, by query id.
+def read_losses(path: str | Path, by: Literal["mean", "sum"] = "mean") -> Losses:
+    """Read the losses that a BMLAMA-53 task logged, by query id; see `rankc_from_samples`.
 
     Raises:
         NeuronXAError: The file is damaged, is of another task, or has a query twice.
@@ -85,11 +89,15 @@ def read_losses(path: str | Path) -> Losses:
         try:
             query = int(sample["doc"]["id"])
             # JSON has no NaN; a reader may find null or the text NaN where a loss was not finite.
-            values = [math.nan if x is None else float(x) for x in _logged(sample)]
+            values = [math.nan if x is None else float(x) for x in _logged(sample, "losses")]
+            if by == "sum":
+                tokens = _logged(sample, "tokens")
+                values = [float(f"{x * int(n):.12g}") for x, n in zip(values, tokens, strict=True)]
         except (KeyError, TypeError, ValueError) as error:
             raise NeuronXAError(
-                f"The samples file {path} has no losses of candidates under cross_entropy, so it "
-                "is not of BMLAMA-53. Give samples_neuronxa_bmlama53_*.jsonl."
+                f"The samples file {path} does not have, under cross_entropy, the losses of "
+                "candidates and their tokens, so it is not of BMLAMA-53 or of an older version. "
+                "Give samples_neuronxa_bmlama53_*.jsonl of version 2."
             ) from error
         if query in losses:
             raise NeuronXAError(
@@ -100,9 +108,9 @@ def read_losses(path: str | Path) -> Losses:
     return losses
 
 
-def _logged(sample: Mapping[str, Any]) -> list[Any]:
+def _logged(sample: Mapping[str, Any], name: str) -> list[Any]:
     block = sample["cross_entropy"]
-    values = block["losses"] if isinstance(block, Mapping) else None
+    values = block[name] if isinstance(block, Mapping) else None
     if not isinstance(values, list) or not values:
-        raise TypeError("no list of losses")
+        raise TypeError(f"no list of {name}")
     return values

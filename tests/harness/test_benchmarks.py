@@ -18,6 +18,7 @@ from hub import Hub
 from neuronxa_tasks.cli import main as neuronxa
 from neuronxa_tasks.commands import transfer
 from neuronxa_tasks.results.losses import rankc_from_samples, sample_files
+from neuronxa_tasks.text.bmlama import find, read, spread
 from neuronxa_tasks.text.languages import benchmark_languages
 
 pytestmark = [pytest.mark.harness, pytest.mark.data]
@@ -88,20 +89,24 @@ def test_one_run_one_table_one_file(online: Finished) -> None:
     assert source["kind"] == "hub"
 
 
-def test_bmlama_scores_follow_from_the_samples(online: Finished) -> None:
+def test_bmlama_scores_follow_from_the_samples(online: Finished, data_dir: Path) -> None:
     results = online.results["results"]
     for code in ("en", "zh", "he"):
         task = f"neuronxa_bmlama53_{code}"
         samples = online.samples(task)
-        assert [sample["doc"]["id"] for sample in samples] == list(range(LIMIT))
-        right, losses = [], []
+        ids = [sample["doc"]["id"] for sample in samples]
+        assert ids == [query.id for query in spread(read(find(code, data_dir)))][:LIMIT]
+        right, right_sum, losses = [], [], []
         for sample in samples:
             block = sample["cross_entropy"]
             assert len(block["losses"]) == len(sample["doc"]["candidates"])
             gold = block["losses"][block["gold"]]
             right.append(gold == min(block["losses"]))
             losses.append(gold)
+            sums = [x * n for x, n in zip(block["losses"], block["tokens"], strict=True)]
+            right_sum.append(sums[block["gold"]] == min(sums))
         assert results[task]["acc,none"] == sum(right) / LIMIT
+        assert results[task]["acc_sum,none"] == sum(right_sum) / LIMIT
         assert results[task]["cross_entropy,none"] == pytest.approx(sum(losses) / LIMIT)
         source = online.results["configs"][task]["metadata"]["source"]
         assert source["where"].endswith(f"BMLAMA53/{code}.jsonl")

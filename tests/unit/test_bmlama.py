@@ -8,13 +8,14 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.harness.bmlama_task import accuracy, gold_loss, sentence_losses
-from neuronxa_tasks.text.bmlama import Query, find, read
+from neuronxa_tasks.harness.bmlama_task import accuracy, gold_loss, sentence_losses, sums
+from neuronxa_tasks.text.bmlama import Query, find, read, spread
 from neuronxa_tasks.text.languages import benchmark_languages
 
 ROW = {
@@ -135,7 +136,15 @@ def test_accuracy_and_loss() -> None:
     assert accuracy([1.0, 2.0], 1) == 0.0
     assert math.isnan(accuracy([1.0, math.nan], 0))
     assert math.isnan(accuracy([1.0, math.inf], 0))
-    assert gold_loss([{"losses": [1.0, 2.0], "gold": 1}, {"losses": [4.0], "gold": 0}]) == 3.0
+    assert (
+        gold_loss(
+            [
+                {"losses": [1.0, 2.0], "tokens": [3, 4], "gold": 1},
+                {"losses": [4.0], "tokens": [5], "gold": 0},
+            ]
+        )
+        == 3.0
+    )
 
 
 def test_models_without_a_tokenizer_are_refused() -> None:
@@ -144,3 +153,32 @@ def test_models_without_a_tokenizer_are_refused() -> None:
 
     with pytest.raises(NeuronXAError, match=r"Remote cannot score .* no tok_encode\. Use --model"):
         sentence_losses(Remote(), [])
+
+
+def test_the_sum_can_prefer_another_candidate_than_the_mean() -> None:
+    """The French item of the issue: "hongrois" by the mean, "anglais" by the sum."""
+    losses, tokens = [4.41, 4.78], [11, 9]
+    assert accuracy(losses, 0) == 1.0
+    assert accuracy(sums(losses, tokens), 1) == 1.0
+    assert accuracy(sums([0.1, 0.3], [3, 1]), 0) == 0.5  # a tie that floats would break
+
+
+@given(st.integers(1, 80), st.integers(100, 3070))
+def test_every_prefix_covers_the_file(k: int, rows: int) -> None:
+    queries = [Query(i, "<mask>", ("a",), 0) for i in range(rows)]
+    ordered = [query.id for query in spread(queries)]
+    assert sorted(ordered) == list(range(rows))
+    places = sorted(ordered[:k])
+    gaps = np.diff([places[-1] - rows, *places])  # around the end of the file
+    assert gaps.max() <= 2.7 * rows / k + 1  # three distances of the golden ratio
+
+
+def test_the_order_spreads_relations(data_dir: Path) -> None:
+    path = find("en", data_dir)
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    relation = {row["id"]: row["Prompt"].replace(row["Subject"], "_") for row in rows}
+    queries = read(path)
+    assert len({relation[query.id] for query in queries[:60]}) <= 4
+    assert len({relation[query.id] for query in spread(queries)[:60]}) >= 18
+    french = spread(read(find("fr", data_dir)))
+    assert [each.id for each in french] == [each.id for each in spread(queries)]

@@ -108,7 +108,11 @@ def test_matched_by_id() -> None:
 def write(folder: Path, code: str, losses: dict[int, list[Any]], date: str = "2025-01-01") -> Path:
     path = folder / f"samples_neuronxa_bmlama53_{code}_{date}T00-00-00.000000.jsonl"
     samples = [
-        {"doc_id": index, "doc": {"id": id_}, "cross_entropy": {"losses": values, "gold": 0}}
+        {
+            "doc_id": index,
+            "doc": {"id": id_},
+            "cross_entropy": {"losses": values, "tokens": [3, 1, 1][: len(values)]},
+        }
         for index, (id_, values) in enumerate(losses.items())
     ]
     path.write_text("".join(json.dumps(each) + "\n" for each in samples), encoding="utf-8")
@@ -127,6 +131,8 @@ def test_from_samples(tmp_path: Path) -> None:
     assert found["en", "fr"] == pytest.approx(((0.33475904 + 1) / 2, 2, 0), abs=1e-8)
     assert found["en", "ceb"] == (1.0, 1, 1)
     assert list(rankc_from_samples(files, [("fr", "ceb")])) == [("fr", "ceb")]
+    assert list(read_losses(files["fr"], "sum")[0]) == [6.0, 1.0, 3.0]
+    assert rankc_from_samples(files, [("fr", "fr")], by="sum")["fr", "fr"].value == pytest.approx(1)
     with pytest.raises(NeuronXAError, match="no samples of de, only of ceb, en, fr"):
         rankc_from_samples(files, [("en", "de")])
     write(tmp_path, "en", {0: [1.0]}, date="2025-02-02")

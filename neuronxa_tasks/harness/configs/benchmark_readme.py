@@ -63,14 +63,21 @@ Apache 2.0, the licence of its repository. The text is not part of this package.
 
 | metric | meaning |
 |---|---|
-| `acc` | share of queries whose right candidate has the lowest loss (1/k where k share it) |
-| `cross_entropy` | loss of the right sentence, mean over queries; lower is better |
+| `acc` | share of queries whose right candidate has the lowest loss per token (1/k if k tie) |
+| `acc_sum` | the same by the loss of the whole sentence |
+| `cross_entropy` | mean loss per token of the right sentence, mean over queries; lower is better |
+| `candidate_tokens` | tokens of a filled sentence, mean over candidates and queries |
 
-The loss of a sentence is its cross-entropy in nats, mean over all its tokens, those around the
-candidate included. The first token is scored given the model's BOS, or its EOS where it has no BOS,
-as the harness does for an empty context. The authors' script scores it given the BOS of the
-tokenizer (for BLOOM it writes one before the sentence) and leaves it out where the tokenizer adds
-none; so for such models (GPT-2, Qwen) the numbers can differ a little from theirs.
+The loss of a sentence is its cross-entropy in nats, over all its tokens, those around the
+candidate included. The mean per token prefers candidates of many tokens: once its first pieces are
+there, the rest of a rare word is certain, and each such token lowers the mean. The sum prefers
+short candidates: each token costs something. Read both, and look at `candidate_tokens` where they
+part. `acc` is the published one. The softmax is in float32, whatever the model's dtype.
+
+The first token is scored given the model's BOS, or its EOS where it has no BOS, as the harness does
+for an empty context. The authors' script scores it given the BOS of the tokenizer (for BLOOM it
+writes one before the sentence) and leaves it out where the tokenizer adds none; so for such models
+(GPT-2, Qwen) the numbers can differ a little from theirs.
 
 Chance is the mean of 1 / (number of candidates). Facts with a single candidate are kept, as in the
 published results; they always count as right and raise chance.
@@ -96,7 +103,8 @@ neuronxa run --model hf-neuronxa --model_args pretrained=MODEL --tasks neuronxa_
 ```
 
 Few-shot examples, chat templates and system instructions never change a score. `--limit N` takes
-the first N facts.
+the first N facts of a fixed order in which every beginning covers all relations evenly; the
+published file is sorted by relation.
 
 ### Notes
 
