@@ -43,7 +43,7 @@ def locate(model: Any) -> Layout:
         raise NeuronXAError(
             f"It is not known where the feed-forward neurons of {found} are, so no score is "
             f"computed. Supported model types: {', '.join(sorted(FAMILIES))}. Choose one of "
-            "these, run the benchmarks alone, or add a row to neuronxa_tasks/architectures.py."
+            "these, run the benchmarks alone, or add a row to neuronxa_tasks/states/families.py."
         )
     _refuse_slices(model, found)
     _refuse_prompts(model, found)

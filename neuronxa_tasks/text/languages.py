@@ -230,7 +230,7 @@ def _unknown(text: str, why: str) -> NeuronXAError:
     spellings += difflib.get_close_matches(key, index, n=8, cutoff=0.6)
     close = dict.fromkeys(row for spelling in spellings for row in index.get(spelling, ()))
     hint = f"Close: {_listed(tuple(close)[:5])}." if close else "Nothing in it is close."
-    return NeuronXAError(f"`{text}` {why}. {hint} All codes: neuronxa_tasks/languages.csv.")
+    return NeuronXAError(f"`{text}` {why}. {hint} All codes: neuronxa_tasks/text/languages.csv.")
 
 
 def _listed(rows: tuple[Language, ...]) -> str:

@@ -513,7 +513,12 @@ def test_sparse_file(server: Server, tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("length", [0, 5, 1000, len(ARCHIVE) // 2, len(ARCHIVE) - 1])
+# Names without the archive's bytes: they hold the time, and all workers must find the same names.
+@pytest.mark.parametrize(
+    "length",
+    [0, 5, 1000, len(ARCHIVE) // 2, len(ARCHIVE) - 1],
+    ids=["empty", "5 bytes", "1000 bytes", "half", "one byte missing"],
+)
 def test_truncated_archive(server: Server, tmp_path: Path, length: int) -> None:
     server.body = ARCHIVE[:length]
     with pytest.raises(NeuronXAError, match=r"The archive (is damaged|has no files)"):
@@ -530,6 +535,7 @@ def test_truncated_archive(server: Server, tmp_path: Path, length: int) -> None:
         ARCHIVE[:-8] + b"\0" * 8,
         tar_gz(files={f"./{TOP}/README": b"x"}),
     ],
+    ids=["page", "no tar", "empty", "checksum", "no corpus"],
 )
 def test_file_that_is_something_else(server: Server, tmp_path: Path, body: bytes) -> None:
     server.body = body
