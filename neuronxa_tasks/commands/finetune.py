@@ -7,8 +7,6 @@ a choice is the sum of the log-probabilities of its tokens: the number by which 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ from tqdm import tqdm
 
 from neuronxa_tasks.commands.xnli_training import Example, Settings
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.files import disk_told, whole_folder
 
 REPORT = "neuronxa_transfer.json"
 
@@ -118,10 +117,11 @@ def finetune(
             each: version(each) for each in ("neuronxa-tasks", "peft", "torch", "transformers")
         },
     }
-    with _whole(out) as folder:
+    with disk_told(out, "Choose another folder, or free some space."), whole_folder(out) as folder:
         adapted.save_pretrained(folder)
         text = json.dumps(report, indent=1, ensure_ascii=False)
         (folder / REPORT).write_text(text + "\n", encoding="utf-8")
+        check_free(out)  # nobody else has made it meanwhile
     return report
 
 
@@ -269,18 +269,3 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         yield
-
-
-@contextmanager
-def _whole(out: Path) -> Iterator[Path]:
-    """A folder that gets its name only when all is written."""
-    target = out.absolute()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        yield folder
-        folder.chmod(0o755)
-        check_free(out)  # nobody else has made it meanwhile
-        os.rename(folder, target)  # noqa: PTH104
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import shlex
-import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from neuronxa_tasks.commands.results_options import (
     reading_words,
 )
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.files import check_file, disk_told, write_whole
 
 DESCRIPTION = """\
 Writes one HTML page that shows results to people: models, every language beside chance, surface and
@@ -80,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from neuronxa_tasks.reports.charts import load_libraries, render
     from neuronxa_tasks.reports.confounders import gather
-    from neuronxa_tasks.reports.output import check_out, to_json, write_folder
+    from neuronxa_tasks.reports.output import UNWRITABLE, check_out, to_json, write_folder
     from neuronxa_tasks.reports.page.content import gather_content
     from neuronxa_tasks.reports.page.correlation_data import correlate
     from neuronxa_tasks.reports.page.drawings import drawings
@@ -127,7 +126,8 @@ def run(options: argparse.Namespace) -> int:
             }
         )
         write_folder(options.figures, files, MADE_BY, INDEX)
-    _write(options.out, page)
+    with disk_told(options.out, UNWRITABLE):
+        write_whole(options.out, page)
     told = f"{options.out}: {len(results.runs)} file(s), {len(page) / 1e6:.1f} MB"
     print(f"{told}; {options.figures}: {len(files) - 1} figure files" if files else told)
     return 0
@@ -147,33 +147,7 @@ def _check(options: argparse.Namespace) -> None:
             f"-o is {str(options.out)!r}, which is a folder, and the report is one file. Write "
             f"for example {options.out / 'report.html'}."
         )
-
-
-def _write(out: Path, page: bytes) -> None:
-    """Puts the page in place at once, so that nobody sees half of it."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{out.name}.", dir=out.parent)
-    except OSError as error:
-        raise _unwritable(out, error) from error
-    fresh = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(page)
-        mask = os.umask(0)
-        os.umask(mask)
-        fresh.chmod(0o666 & ~mask)
-        fresh.replace(out)
-    except OSError as error:
-        raise _unwritable(out, error) from error
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def _unwritable(out: Path, error: OSError) -> NeuronXAError:
-    return NeuronXAError(
-        f"{out} cannot be written ({error.strerror}). Choose another place, or free some space."
-    )
+    check_file(options.out)
 
 
 def _versions() -> dict[str, str]:

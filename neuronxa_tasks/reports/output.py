@@ -1,4 +1,4 @@
-"""What is written: CSV, JSON, and a folder that is either whole or not there."""
+"""What a report writes: CSV, JSON, and a folder of its own."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import io
 import json
 import math
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.files import disk_told, whole_folder
 
 MADE_BY = "neuronxa correlate"
 INDEX = "correlate.json"
+UNWRITABLE = "Choose another place, or free some space."
+"""What to do where the disk refuses."""
 
 
 def to_csv(records: Sequence[Mapping[str, Any]]) -> bytes:
@@ -102,7 +103,7 @@ def _refuse_foreign(out: Path, made_by: str, index: str) -> None:
 def write_folder(
     out: Path, files: Mapping[str, bytes], made_by: str = MADE_BY, index: str = INDEX
 ) -> None:
-    """Writes all files into a sibling folder and puts it in the place of `out`.
+    """Writes all files or none, in the place of an earlier output.
 
     Args:
         out: folder; an earlier output there is replaced.
@@ -114,38 +115,8 @@ def write_folder(
         NeuronXAError: see `check_out`; or the disk refuses.
     """
     check_out(out, made_by, index)
-    out = out.absolute()
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as error:
-        raise _unwritable(out, error) from error
-    old = fresh.with_name(f"{fresh.name}.old")
-    try:
-        mask = os.umask(0)
-        os.umask(mask)
-        fresh.chmod(0o777 & ~mask)
+    with disk_told(out, UNWRITABLE), whole_folder(out, replace=True) as folder:
         for name, content in files.items():
-            path = fresh / name
+            path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        if out.exists():
-            out.rename(old)
-        try:
-            fresh.rename(out)
-        except OSError:
-            if old.exists():
-                old.rename(out)
-            raise
-    except OSError as error:
-        raise _unwritable(out, error) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        if out.exists():
-            shutil.rmtree(old, ignore_errors=True)
-
-
-def _unwritable(out: Path, error: OSError) -> NeuronXAError:
-    return NeuronXAError(
-        f"{out} cannot be written ({error.strerror}). Choose another folder, or free some space."
-    )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.files import disk_told, whole_folder
 from neuronxa_tasks.harness.configs.task_readme import metrics_table, options_table
 from neuronxa_tasks.harness.configs.task_yaml import OWN, task_files, task_name
 from neuronxa_tasks.text.languages import find
@@ -181,32 +180,12 @@ def _is_own(target: Path) -> bool:
 
 
 def _write(files: Mapping[str, str], target: Path) -> None:
-    """Write all files or none: into a folder beside the target, which is then renamed."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        try:
-            new, old = temporary / "new", temporary / "old"
-            new.mkdir()
-            for name, text in files.items():
-                (new / name).write_bytes(text.encode("utf-8"))
-            if _exists(target):
-                if not _is_own(target):
-                    old = _free(target)
-                target.rename(old)
-            try:
-                new.rename(target)
-            except OSError:
-                if _exists(old):
-                    old.rename(target)
-                raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-    except OSError as error:
-        raise NeuronXAError(
-            f"{target} cannot be written: {error.strerror or error}. No config was written. Choose "
-            "a folder that you may write to (-o), with space left."
-        ) from error
+    """Write all files or none; what is not our own output is kept beside them."""
+    instead = "No config was written. Choose a folder that you may write to (-o), with space left."
+    keep = _free(target) if _exists(target) and not _is_own(target) else None
+    with disk_told(target, instead), whole_folder(target, replace=True, keep=keep) as folder:
+        for name, text in files.items():
+            (folder / name).write_bytes(text.encode("utf-8"))
 
 
 def _free(target: Path) -> Path:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.files import write_whole
 from neuronxa_tasks.reports.sweep.checkpoints import Checkpoint
 from neuronxa_tasks.reports.sweep.harness_arguments import HarnessArguments, digest
 
@@ -68,19 +67,7 @@ def write_record(folder: Path, record: Record) -> None:
         **asdict(record),
     }
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
-    handle, name = tempfile.mkstemp(prefix=".record.", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(name).chmod(0o666 & ~mask)
-        Path(name).replace(folder / RECORD)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(folder / RECORD, text.encode())
 
 
 def read_record(folder: Path) -> Record | None:
