@@ -108,7 +108,7 @@ def test_bmlama_has_a_task_per_language(harness: Any) -> None:
             "dataset_path": "bmlama53",
             "dataset_name": code,
             "num_fewshot": 0,
-            "metadata": {"version": 1.0},
+            "metadata": {"version": 2.0},
         }
 
 
