@@ -3,8 +3,9 @@
     python results/real_models/study.py WEIGHTS OUT --data DATA [STAGE ...]
 
 A stage is one harness run of one model: alignment and benchmarks together, in one results file.
-Without STAGE all of them run, in order; one that is done is skipped. A stage may be killed: languages that
-were scored and answers that were given are on disk, and the same command goes on from there.
+Without STAGE all of them run, in order; one that is done is skipped. A stage may be killed:
+languages that were scored and answers that were given are on disk, and the same command goes on
+from there.
 
 The benchmarks come from the Hub. DATA serves cuts of them from this machine instead (the folder
 that the tests take as NEURONXA_TEST_DATA); leave it out where the Hub can be reached.
@@ -23,19 +24,65 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from neuronxa_tasks.text.languages import benchmark_languages
+
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parents[1] / "tests"
 
 XNLI = "neuronxa_flores_xnli"
-CLOZE = tuple(f"xstorycloze_{code}" for code in "ar es eu hi id my ru sw te zh".split())
-COPA = tuple(f"xcopa_{code}" for code in "et ht id it qu sw ta th tr vi zh".split())
+CLOZE = tuple(
+    f"xstorycloze_{code}" for code in ["ar", "es", "eu", "hi", "id", "my", "ru", "sw", "te", "zh"]
+)
+COPA = tuple(
+    f"xcopa_{code}" for code in ["et", "ht", "id", "it", "qu", "sw", "ta", "th", "tr", "vi", "zh"]
+)
+ALIGNMENT = tuple(
+    f"neuronxa_flores_{code}"
+    for code in sorted(
+        {
+            row.code
+            for name in ("xnli", "xstorycloze", "xcopa", "bmlama53")
+            for row in benchmark_languages(name).values()
+            if row.flores and row.code != "eng_Latn"
+        }
+    )
+)
+"""The languages of all benchmarks below."""
 BENCHMARKS = ("xnli", *CLOZE, *COPA, "neuronxa_bmlama53")
 TATOEBA = tuple(
     f"neuronxa_tatoeba_{code}"
-    for code in (
-        "ara bul ces cmn deu ell est eus fin fra heb hin hun ind ita jpn kat kor nld pol por ron "
-        "rus spa swh tam tha tur ukr vie"
-    ).split()
+    for code in [
+        "ara",
+        "bul",
+        "ces",
+        "cmn",
+        "deu",
+        "ell",
+        "est",
+        "eus",
+        "fin",
+        "fra",
+        "heb",
+        "hin",
+        "hun",
+        "ind",
+        "ita",
+        "jpn",
+        "kat",
+        "kor",
+        "nld",
+        "pol",
+        "por",
+        "ron",
+        "rus",
+        "spa",
+        "swh",
+        "tam",
+        "tha",
+        "tur",
+        "ukr",
+        "vie",
+    ]
 )
 
 
@@ -63,7 +110,87 @@ STAGES = {
     "gemma-alignment": Stage(GEMMA, ("neuronxa_flores",), ALL),
     "smollm2-alignment": Stage(SMOL, ("neuronxa_flores",), ALL),
     "gemma-tatoeba": Stage(GEMMA, TATOEBA, ALL),
-    "gemma": Stage(GEMMA, ("neuronxa_flores_paper", *BENCHMARKS), ALL, 200),
-    "smollm2": Stage(SMOL, ("neuronxa_flores_paper", *BENCHMARKS), ALL, 200),
-    "qwen": Stage(QWEN, ("neuronxa_flores_paper", *BENCHMARKS), ALL, 100),
+    "gemma": Stage(GEMMA, ("neuronxa_flores", *BENCHMARKS), ALL, 200),
+    "smollm2": Stage(SMOL, ("neuronxa_flores", *BENCHMARKS), ALL, 200),
+    "qwen": Stage(QWEN, (*ALIGNMENT, *BENCHMARKS), ALL, 100),
 }
+
+
+def done(out: Path, name: str) -> bool:
+    """Whether a stage has its results."""
+    return (out / "runs" / name / "seconds.json").is_file()
+
+
+def run(name: str, weights: Path, out: Path, environment: Mapping[str, str]) -> None:
+    """Run one stage in a process of its own, and note how long it took."""
+    stage = STAGES[name]
+    folder = out / "runs" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = f"pretrained={weights / stage.model},dtype={stage.dtype},softmax_dtype=float32"
+    command = [
+        sys.executable, "-m", "neuronxa_tasks", "run", "--model", "hf-neuronxa",
+        "--model_args", arguments, "--tasks", ",".join(stage.tasks), "--batch_size", "16",
+        "--device", "cpu", "--metadata", json.dumps(stage.metadata), "--output_path", str(folder),
+    ]  # fmt: skip
+    if stage.limit is not None:
+        # An alignment keeps its n = 100: `--limit` only lowers n.
+        command += ["--limit", str(stage.limit), "--log_samples"]
+        command += ["--use_cache", str(out / "answers" / name)]
+    began = time.time()
+    with (folder / "log.txt").open("a", encoding="utf-8") as log:
+        subprocess.run(
+            command, check=True, env={**os.environ, **environment}, stdout=log, stderr=log
+        )
+    text = json.dumps({"stage": name, "seconds_of_the_last_start": round(time.time() - began)})
+    (folder / "seconds.json").write_text(text + "\n", encoding="utf-8")
+
+
+@contextmanager
+def texts(data: Path | None, out: Path) -> Iterator[dict[str, str]]:
+    """The environment of a run: caches in OUT; a folder of data is served from this machine."""
+    environment = {
+        "NEURONXA_CACHE": str(out / "cache"),
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, (str(HERE.parents[1]), os.environ.get("PYTHONPATH")))
+        ),
+    }
+    (out / "answers").mkdir(parents=True, exist_ok=True)
+    if data is None:
+        yield environment
+        return
+    sys.path.insert(0, str(TESTS))  # the loopback Hub of the tests
+    from hub import serve
+    from hub_data import hub_repositories
+
+    (out / "cache").mkdir(exist_ok=True)
+    for name, place in (("flores200_dataset", "flores200"), ("BMLAMA53", "bmlama53")):
+        link = out / "cache" / name
+        if not link.exists():
+            link.symlink_to((data / place).resolve())
+    with serve(hub_repositories(data, 500)) as hub:
+        yield environment | hub.environment(out / "hub")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the stages that are not done."""
+    parser = argparse.ArgumentParser(description="Run the study, stage by stage.")
+    parser.add_argument("weights", type=Path, help="folder that weights.py has filled")
+    parser.add_argument("out", type=Path, help="folder for results, caches and logs")
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
+    parser.add_argument("--data", type=Path, help="folder with the cuts; served on this machine")
+    options = parser.parse_args(argv)
+    unknown = sorted(set(options.stages) - set(STAGES))
+    if unknown:
+        parser.error(f"no stage {unknown[0]!r}; the stages are {', '.join(STAGES)}")
+    with texts(options.data, options.out) as environment:
+        for name in options.stages or STAGES:
+            if done(options.out, name):
+                print(f"{name}: done before", flush=True)
+                continue
+            print(f"{name}: runs, log in {options.out / 'runs' / name / 'log.txt'}", flush=True)
+            run(name, options.weights, options.out, environment)
+
+
+if __name__ == "__main__":
+    main()

