@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from neuronxa_tasks.alignment.hits import TIE, cosine
+from neuronxa_tasks.alignment.hits import TIE, similarities
 from neuronxa_tasks.schema import CovariatesBlock, NormsBlock
 from neuronxa_tasks.states.vectors import SentenceVectors
 
@@ -58,7 +58,7 @@ def hub_skewness(pivot: Sequence[Tensor], target: Sequence[Tensor]) -> list[floa
     """
     if len(pivot[0]) <= NEIGHBOURS:
         return [math.nan] * len(pivot)
-    return [skewness(k_occurrence(cosine(p, t))) for p, t in zip(pivot, target, strict=True)]
+    return [skewness(k_occurrence(similarities(p, t))) for p, t in zip(pivot, target, strict=True)]
 
 
 def covariates(

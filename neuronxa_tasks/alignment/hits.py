@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.states.memory import free_cached, out_of_memory, side_by_side
 
 Compare: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 Counts: TypeAlias = NDArray[np.int64]
@@ -51,6 +52,27 @@ def cosine(pivot: Tensor, target: Tensor) -> Tensor:
     pivot, target = pivot.to(torch.float64), target.to(torch.float64)
     # The product is divided, not the vectors: n x n numbers instead of n x F.
     return (pivot @ target.T).div_(_norms(pivot)).div_(_norms(target).T)
+
+
+def similarities(pivot: Tensor, target: Tensor, compare: Compare = cosine) -> Tensor:
+    """Compare vectors wherever they are: on an accelerator if one of them is, and there is room.
+
+    Args:
+        pivot: [n, F], any float dtype.
+        target: [n, F], maybe on another device.
+        compare: As for `align`.
+
+    Returns:
+        [n, n], float64.
+    """
+    pivot, target = side_by_side(pivot, target)
+    try:
+        return compare(pivot, target)
+    except Exception as error:
+        if pivot.device.type == "cpu" or not out_of_memory(error):
+            raise
+    free_cached()
+    return compare(pivot.cpu(), target.cpu())
 
 
 def unit(vectors: Tensor) -> Tensor:
@@ -185,7 +207,7 @@ def _layer(pivot: Tensor, target: Tensor, layer: int, compare: Compare) -> Count
             f"{len(pivot)} sentence pair has no rivals, so a nearest neighbour means nothing. "
             "Give at least two pairs; 100 is the usual number."
         )
-    similarity = compare(pivot, target)
+    similarity = similarities(pivot, target, compare)
     if not bool(torch.isfinite(similarity).all()):
         raise NeuronXAError(
             f"Layer {layer} has a vector that is not finite, so its cosines mean nothing. Load "

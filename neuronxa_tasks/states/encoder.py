@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.errors import NeuronXAError, one_line
 from neuronxa_tasks.names import TAPS, VARIANTS, WEIGHTS, Tap, Weights, one_of
 from neuronxa_tasks.states.batches import cut
 from neuronxa_tasks.states.layout import Layout
 from neuronxa_tasks.states.locate import locate
+from neuronxa_tasks.states.memory import Room, free_cached, out_of_memory
 from neuronxa_tasks.states.taps import Pooled, Taps
 from neuronxa_tasks.states.vectors import SentenceVectors
 
@@ -92,11 +93,13 @@ class Encoder:
             progress: Called with the number of sentences done after each batch.
 
         Returns:
-            Vectors in the order of the sentences.
+            Vectors in the order of the sentences; in main memory where they do not fit beside the
+            model.
 
         Raises:
             NeuronXAError: No sentence, a sentence without tokens, a model in training mode, a
-                hook that did not fire, or activations that are not finite.
+                hook that did not fire, activations that are not finite, or memory that does not
+                suffice for a single sentence.
         """
         if isinstance(sentences, str) or not sentences:
             raise NeuronXAError(
@@ -123,23 +126,15 @@ class Encoder:
         places: dict[tuple[int, ...], list[int]] = {ids: [] for ids in distinct}
         for i, ids in enumerate(inputs):
             places[ids].append(i)
-        filled: Pooled = {}
+        room = Room(len(inputs))
         with torch.inference_mode(), self._taps:
-            for start, stop, pooled in self._batches(distinct):
-                of_row = [places[ids] for ids in distinct[start:stop]]
-                self._check_finite(pooled, sentences, [of[0] for of in of_row])
-                for name, layers in pooled.items():
-                    if name not in filled:
-                        filled[name] = [
-                            each.new_empty(len(inputs), each.shape[1]) for each in layers
-                        ]
-                _put(pooled, filled, of_row)
+            for start, stop in self._batches(distinct, places, sentences, room):
                 if progress is not None:
-                    progress(sum(map(len, of_row)))
+                    progress(sum(len(places[ids]) for ids in distinct[start:stop]))
         return SentenceVectors(
             tokens=tuple(len(ids) for ids in inputs),
             truncated=truncated,
-            **{name: tuple(layers) for name, layers in filled.items()},
+            **{name: tuple(layers) for name, layers in room.filled.items()},
         )
 
     def _tokenize(self, sentences: Sequence[str], i: int) -> tuple[int, ...]:
@@ -151,27 +146,57 @@ class Encoder:
             )
         return ids
 
-    def _batches(self, distinct: list[tuple[int, ...]]) -> Iterator[tuple[int, int, Pooled]]:
-        """Yield start, stop and the vectors of the rows between them."""
+    def _batches(
+        self,
+        distinct: list[tuple[int, ...]],
+        places: dict[tuple[int, ...], list[int]],
+        sentences: Sequence[str],
+        room: Room,
+    ) -> Iterator[tuple[int, int]]:
+        """Fill `room`; yield start and stop of the rows that are done."""
         start, sizes = 0, self._cut(distinct)
         while start < len(distinct):
             batch = distinct[start : start + sizes[0]]
-            try:
-                pooled = self._forward(batch)
-            except torch.OutOfMemoryError:
-                if len(batch) == 1:
-                    raise
-            else:
-                yield start, start + len(batch), pooled
+            lacking = self._batch(batch, [places[ids] for ids in batch], sentences, room)
+            if not lacking:
+                yield start, start + len(batch)
                 start += len(batch)
                 del sizes[0]
                 continue
-            # Not in the except clause: the exception keeps the tensors of the failed pass alive.
+            free_cached()
+            # Longest first: where a batch went through before, the vectors took its room since.
+            if start and room.to_cpu():
+                continue
+            if len(batch) == 1:
+                raise NeuronXAError(
+                    f"Memory ran out on {self._model.device} with a single sentence of "
+                    f"{len(batch[0])} tokens ({lacking.rstrip('.')}). Give the model more memory: "
+                    "a smaller dtype, parallelize=True over several devices, or --device cpu."
+                )
             self.batch_size = (len(batch) + 1) // 2
             logger.warning("Out of memory; going on with batches of %d.", self.batch_size)
             sizes = self._cut(distinct[start:])
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+
+    def _batch(
+        self,
+        batch: list[tuple[int, ...]],
+        places: list[list[int]],
+        sentences: Sequence[str],
+        room: Room,
+    ) -> str:
+        """Put the vectors of one batch into `room`; returns what was said where memory ran out.
+
+        The error itself would keep the tensors of the failed pass alive.
+        """
+        try:
+            pooled = self._forward(batch)
+            self._check_finite(pooled, sentences, [of[0] for of in places])
+            room.put(pooled, places)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            return one_line(error)
+        return ""
 
     def _cut(self, inputs: list[tuple[int, ...]]) -> list[int]:
         return cut([len(ids) for ids in inputs], self.batch_size, self._model.device.type)
@@ -228,26 +253,6 @@ def token_weights(lengths: Tensor, longest: int, weights: Weights) -> Tensor:
     else:
         raw = (positions == lengths.unsqueeze(1)).long()
     return (raw.double() / raw.sum(dim=1, keepdim=True)).float()
-
-
-def _put(pooled: Pooled, filled: Pooled, places: Sequence[Sequence[int]]) -> None:
-    """Copy the vectors of a batch to the sentences that have its tokens.
-
-    Args:
-        pooled: Per name and layer [B, F].
-        filled: Per name and layer [n, F]; receives the rows.
-        places: Per row of the batch the sentences, at least one.
-    """
-    rows = torch.tensor([row for row, of in enumerate(places) for _ in of])
-    into = torch.tensor([i for of in places for i in of])
-    on = {into.device: (rows, into)}
-    for name, layers in pooled.items():
-        for vectors, whole in zip(layers, filled[name], strict=True):
-            device = whole.device  # the layers of one model may be on several
-            if device not in on:
-                on[device] = rows.to(device), into.to(device)
-            taken = vectors if len(rows) == len(places) else vectors[on[device][0]]
-            whole.index_copy_(0, on[device][1], taken)
 
 
 def _not_finite(kind: str, layer: int, sentence: str, dtype: torch.dtype) -> NeuronXAError:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class SentenceVectors:
-    """Vectors of n sentences, per layer, on the device that computed them.
+    """Vectors of n sentences, per layer, on the device that computed them or in main memory.
 
     Attributes:
         nas: L tensors [n, F_l] float32 in [0, 1], weighted means of neuron states. In a mixture of

@@ -202,7 +202,7 @@ def test_out_of_memory_halves_the_batch_and_keeps_it_so(caplog: pytest.LogCaptur
 def test_out_of_memory_with_one_sentence_is_an_error() -> None:
     model = tiny_model("llama")
     memory = Memory(model, room=0)
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(NeuronXAError, match=r"on cpu with a single sentence of 11 tokens"):
         Encoder(model, TOKENIZER, batch_size=4)([f"Sentence {i}." for i in range(4)])
     assert memory.seen == [4, 2, 1]
 
