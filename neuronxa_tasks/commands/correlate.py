@@ -19,12 +19,11 @@ from neuronxa_tasks.commands.results_options import (
 )
 
 if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
-    from neuronxa_tasks.reports.cells import Study
     from neuronxa_tasks.reports.charts import Drawing
     from neuronxa_tasks.reports.confounders import Covariates
     from neuronxa_tasks.reports.correlate.alone import Alone
-    from neuronxa_tasks.reports.estimate_tables import Analysis
-    from neuronxa_tasks.reports.settings import Primary, Settings
+    from neuronxa_tasks.reports.estimates import Estimates, Settings
+    from neuronxa_tasks.reports.study import Primary, Study
     from neuronxa_tasks.results import Results
 
 DESCRIPTION = """\
@@ -111,12 +110,13 @@ def run(options: argparse.Namespace) -> int:
     from neuronxa_tasks.reports.charts import load_libraries, render
     from neuronxa_tasks.reports.confounders import gather
     from neuronxa_tasks.reports.correlate.alone import analyse_alone
-    from neuronxa_tasks.reports.correlate.alone_figures import draw_alone
     from neuronxa_tasks.reports.correlate.analysis import analyse
+    from neuronxa_tasks.reports.correlate.figures import draw_alone
+    from neuronxa_tasks.reports.estimates import Settings
     from neuronxa_tasks.reports.figures import draw
     from neuronxa_tasks.reports.output import check_out, write_folder
-    from neuronxa_tasks.reports.settings import Settings
-    from neuronxa_tasks.reports.study import build_study, model_names
+    from neuronxa_tasks.reports.study import build_study
+    from neuronxa_tasks.reports.variables import model_names
     from neuronxa_tasks.results import read_pairs
 
     _check_options(options)
@@ -140,12 +140,12 @@ def run(options: argparse.Namespace) -> int:
         primary=_primary(options.primary),
         mixed_model=options.mixed_model,
     )
-    analysis = analyse(study, results, names, covariates, settings)
+    estimates = analyse(study, results, names, covariates, settings)
     paths = harness_paths(options.results)
     alone = analyse_alone(results, names, read_pairs(paths) if paths else [], settings)
     drawings: tuple[Drawing, ...] = ()
     if libraries is not None:
-        drawings = draw(study, analysis, libraries, settings.confidence)
+        drawings = draw(study, estimates, libraries, settings.confidence)
         drawings += draw_alone(alone, libraries.altair)
     files = {} if libraries is None else render(drawings, libraries, "neuronxa correlate")
     versions = _versions(options.mixed_model) | (libraries.versions() if libraries else {})
@@ -153,7 +153,7 @@ def run(options: argparse.Namespace) -> int:
         options,
         results,
         study,
-        analysis,
+        estimates,
         alone,
         settings,
         covariates,
@@ -162,7 +162,7 @@ def run(options: argparse.Namespace) -> int:
         sorted(files),
     )
     write_folder(options.out, files)
-    print(_told(options.out, analysis))
+    print(_told(options.out, estimates))
     return 0
 
 
@@ -170,7 +170,7 @@ def _documents(
     options: argparse.Namespace,
     results: Results,
     study: Study,
-    analysis: Analysis,
+    estimates: Estimates,
     alone: Alone,
     settings: Settings,
     covariates: Covariates,
@@ -182,11 +182,11 @@ def _documents(
     from dataclasses import asdict
 
     from neuronxa_tasks.reports.correlate.alone_sections import alone_sections
-    from neuronxa_tasks.reports.correlate.report import write_report
+    from neuronxa_tasks.reports.correlate.pages import write_report
     from neuronxa_tasks.reports.figures import drawn_pairs
     from neuronxa_tasks.reports.output import INDEX, MADE_BY, to_csv, to_json
 
-    tables = analysis.tables() | alone.tables()
+    tables = estimates.tables() | alone.tables()
     inputs = [
         *zip(results.runs["source"], results.runs["sha256"], strict=True),
         *covariates.files,
@@ -198,7 +198,7 @@ def _documents(
         notes += [
             f"{pair.y.label} against {pair.x.label} was not drawn; choose with --metric and "
             "--benchmark."
-            for pair in drawn_pairs(study, analysis)[1]
+            for pair in drawn_pairs(study, estimates)[1]
         ]
     files = {f"{name}.csv": to_csv(records) for name, records in tables.items()}
     if lost:
@@ -206,7 +206,7 @@ def _documents(
     command = _command(options)
     files["report.md"] = write_report(
         study,
-        analysis,
+        estimates,
         settings,
         alone=alone_sections(alone),
         command=command,
@@ -234,7 +234,7 @@ def _documents(
             }
             for variable in study.variables()
         ],
-        "families": analysis.families,
+        "families": estimates.families,
         "notes": [*study.notes, *notes],
         "unmapped": lost,
         "files": sorted([*files, *figure_files]),
@@ -262,7 +262,7 @@ def _check_options(options: argparse.Namespace) -> None:
 
 def _primary(text: str | None) -> Primary | None:
     from neuronxa_tasks.errors import NeuronXAError
-    from neuronxa_tasks.reports.settings import Primary
+    from neuronxa_tasks.reports.study import Primary
 
     if text is None:
         return None
@@ -308,9 +308,9 @@ def _command(options: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def _told(out: Path, analysis: Analysis) -> str:
-    if not analysis.correlations:
+def _told(out: Path, estimates: Estimates) -> str:
+    if not estimates.correlations:
         return f"{out / 'report.md'}: scores alone; there is no benchmark to correlate them with"
-    with_r = sum(record["r"] == record["r"] for record in analysis.correlations)
-    told = f"{with_r} of {len(analysis.correlations)} correlations over languages"
+    with_r = sum(record["r"] == record["r"] for record in estimates.correlations)
+    told = f"{with_r} of {len(estimates.correlations)} correlations over languages"
     return f"{out / 'report.md'}: {told}" + ("" if with_r else "; the report says why not")

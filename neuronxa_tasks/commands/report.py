@@ -79,13 +79,13 @@ def run(options: argparse.Namespace) -> int:
     """
     from neuronxa_tasks.reports.charts import load_libraries, render
     from neuronxa_tasks.reports.confounders import gather
+    from neuronxa_tasks.reports.estimates import Settings
     from neuronxa_tasks.reports.output import UNWRITABLE, check_out, to_json, write_folder
     from neuronxa_tasks.reports.page.content import gather_content
     from neuronxa_tasks.reports.page.correlation_data import correlate
     from neuronxa_tasks.reports.page.drawings import drawings
     from neuronxa_tasks.reports.page.page import write_page
-    from neuronxa_tasks.reports.settings import Settings
-    from neuronxa_tasks.reports.study import model_names
+    from neuronxa_tasks.reports.variables import model_names
     from neuronxa_tasks.results import read_pairs
 
     _check(options)

@@ -111,8 +111,8 @@ def run(options: argparse.Namespace) -> int:
     """
     from neuronxa_tasks.reports.charts import load_libraries
     from neuronxa_tasks.reports.sweep.harness_arguments import check_arguments
+    from neuronxa_tasks.reports.sweep.pages import write_trends
     from neuronxa_tasks.reports.sweep.records import recorded
-    from neuronxa_tasks.reports.sweep.report import write_trends
 
     _refuse_many_starts()
     libraries = None if options.no_figures or options.only else load_libraries("--no-figures")

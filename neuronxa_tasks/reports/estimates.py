@@ -1,16 +1,22 @@
-"""Estimates as records, and what all tables share."""
+"""How to estimate, estimates as records, and the tables of them that correlate and page show."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
 from neuronxa_tasks import statistics
-from neuronxa_tasks.reports.cells import Pair, Variable
-from neuronxa_tasks.reports.settings import Record, Settings
+from neuronxa_tasks.reports.study import Primary, VariablePair
+from neuronxa_tasks.reports.variables import Variable
+
+Record = dict[str, Any]
+"""One line of a table: column to text, number (NaN: not computable), truth value or None."""
 
 RESAMPLED_POINTS = 6
 """With fewer points no bootstrap interval is given: most resamples repeat so many of them that r
@@ -18,8 +24,73 @@ is 1, -1 or missing, and the interval says more about that than about r."""
 KINDS: tuple[statistics.Kind, ...] = ("pearson", "spearman")
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to estimate.
+
+    Attributes:
+        seed: of every random draw; each test has its own stream, derived from its names.
+        resamples: bootstrap resamples, and random permutations, of each test.
+        confidence: level of all intervals.
+        primary: see `Primary`.
+        mixed_model: fit mixed models, too (needs statsmodels).
+    """
+
+    seed: int = 0
+    resamples: int = 9999
+    confidence: float = 0.95
+    primary: Primary | None = None
+    mixed_model: bool = False
+
+    def stream(self, *names: str) -> np.random.Generator:
+        """The random numbers of one test: another test more or less does not change them."""
+        digest = hashlib.sha256("\x1f".join(names).encode()).digest()
+        words = np.frombuffer(digest, dtype="<u4").tolist()
+        return np.random.default_rng([self.seed, *words])
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """The tables, each a list of records with the same columns; one that was not made is empty.
+
+    Attributes:
+        correlations: r over languages of each model and pair.
+        averages: their average over models.
+        across_models: r over models of each language and pair.
+        pooled: r over all models and languages, given model (and language) effects.
+        mixed: slopes of mixed models; empty unless asked for.
+        differences: of two scores that explain the same outcome, for each model.
+        difference_averages: of their averages over models.
+        partial: r given covariates, for each model.
+        partial_averages: their average over models.
+        lines: the straight line of each model and pair, and how well it predicts.
+        predictions: each language predicted from the others.
+        layers: r of each layer of each model.
+        families: number of tests adjusted together, by table.
+    """
+
+    correlations: list[Record] = field(default_factory=list)
+    averages: list[Record] = field(default_factory=list)
+    across_models: list[Record] = field(default_factory=list)
+    pooled: list[Record] = field(default_factory=list)
+    mixed: list[Record] = field(default_factory=list)
+    differences: list[Record] = field(default_factory=list)
+    difference_averages: list[Record] = field(default_factory=list)
+    partial: list[Record] = field(default_factory=list)
+    partial_averages: list[Record] = field(default_factory=list)
+    lines: list[Record] = field(default_factory=list)
+    predictions: list[Record] = field(default_factory=list)
+    layers: list[Record] = field(default_factory=list)
+    families: dict[str, int] = field(default_factory=dict)
+
+    def tables(self) -> dict[str, list[Record]]:
+        """Name to records, without the empty tables."""
+        names = [each.name for each in fields(self) if each.name != "families"]
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
+
+
 def both_kinds(
-    pair: Pair,
+    pair: VariablePair,
     x: Sequence[float],
     y: Sequence[float],
     settings: Settings,
@@ -96,7 +167,7 @@ def adjust(records: list[Record], column: str) -> int:
     return sum(not math.isnan(value) for value in p)
 
 
-def explained(reason: str | None, pair: Pair) -> str | None:
+def explained(reason: str | None, pair: VariablePair) -> str | None:
     """A reason of `stats`, in which x and y are called by their labels."""
     if reason is None:
         return None

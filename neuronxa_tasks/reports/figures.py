@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from neuronxa_tasks import statistics
-from neuronxa_tasks.reports.cells import Pair, Study
 from neuronxa_tasks.reports.charts import Drawing, Libraries, file_name, fill
-from neuronxa_tasks.reports.estimate_tables import Analysis
-from neuronxa_tasks.reports.settings import Record
+from neuronxa_tasks.reports.estimates import Estimates, Record
+from neuronxa_tasks.reports.study import Study, VariablePair
 
 MAX_SCATTERS = 12
 """More pairs than this are not drawn; the report says which."""
@@ -27,18 +26,20 @@ _NAMES = {"nas": "NAS", "nav": "NAV", "hidden": "hidden states"}
 _COLOURS = {"NAS": "#1f5fa8", "NAV": "#c05a10", "hidden states": "#4d4d4d"}
 
 
-def drawn_pairs(study: Study, analysis: Analysis) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+def drawn_pairs(
+    study: Study, estimates: Estimates
+) -> tuple[tuple[VariablePair, ...], tuple[VariablePair, ...]]:
     """Pairs with a scatter, and pairs with a correlation for which there is no room.
 
     The primary pair comes first, then the order of the tables by metric.
     """
     with_r = {
         (record["x"], record["y"]): record
-        for record in analysis.correlations
+        for record in estimates.correlations
         if not math.isnan(record["r"])
     }
-    named = {(record["x"], record["y"]) for record in analysis.averages if record["primary"]}
-    named |= {(record["x"], record["y"]) for record in analysis.correlations if record["primary"]}
+    named = {(record["x"], record["y"]) for record in estimates.averages if record["primary"]}
+    named |= {(record["x"], record["y"]) for record in estimates.correlations if record["primary"]}
     place = {variable.label: i for i, variable in enumerate(study.variables("x"))}
     pairs = sorted(
         (pair for pair in study.pairs if (pair.x.label, pair.y.label) in with_r),
@@ -48,27 +49,29 @@ def drawn_pairs(study: Study, analysis: Analysis) -> tuple[tuple[Pair, ...], tup
 
 
 def draw(
-    study: Study, analysis: Analysis, libraries: Libraries, confidence: float
+    study: Study, estimates: Estimates, libraries: Libraries, confidence: float
 ) -> tuple[Drawing, ...]:
     """Draws a scatter for each pair and a layer profile for each outcome."""
     # Altair would check every part of every panel against its schema, many times over.
     with libraries.altair.utils.schemapi.debug_mode(False):
-        return _drawings(study, analysis, libraries.altair, confidence)
+        return _drawings(study, estimates, libraries.altair, confidence)
 
 
-def _drawings(study: Study, analysis: Analysis, alt: Any, confidence: float) -> tuple[Drawing, ...]:
+def _drawings(
+    study: Study, estimates: Estimates, alt: Any, confidence: float
+) -> tuple[Drawing, ...]:
     short = short_codes(study)
-    records = {(r["model"], r["x"], r["y"]): r for r in analysis.correlations}
+    records = {(r["model"], r["x"], r["y"]): r for r in estimates.correlations}
     drawings = [
         Drawing(
             f"scatter_{file_name(pair.y.label)}_{file_name(pair.x.label)}",
             f"{pair.y.label} against {pair.x.label}{_shown(_models(pair, records))}",
             _scatter(alt, pair, records, short, confidence),
         )
-        for pair in drawn_pairs(study, analysis)[0]
+        for pair in drawn_pairs(study, estimates)[0]
     ]
     by_outcome: dict[str, list[Record]] = defaultdict(list)
-    for record in analysis.layers:
+    for record in estimates.layers:
         if not math.isnan(record["r"]):
             by_outcome[record["y"]].append(record)
     drawings += [
@@ -118,7 +121,7 @@ def scatter_template(alt: Any) -> dict[str, Any]:
 
 
 def fit_band(
-    pair: Pair, model: str, domain: Sequence[float], confidence: float
+    pair: VariablePair, model: str, domain: Sequence[float], confidence: float
 ) -> list[dict[str, float]]:
     """The straight line of a model, and where one new language may lie, over the axis of x."""
     grid = np.linspace(domain[0], domain[1], _GRID)
@@ -129,7 +132,7 @@ def fit_band(
     ]
 
 
-def domains(pair: Pair, models: Sequence[str]) -> tuple[list[float], list[float]]:
+def domains(pair: VariablePair, models: Sequence[str]) -> tuple[list[float], list[float]]:
     """The ends of both axes, common to some models."""
     columns = [pair.columns(model) for model in models]
     return (
@@ -138,7 +141,7 @@ def domains(pair: Pair, models: Sequence[str]) -> tuple[list[float], list[float]
     )
 
 
-def _models(pair: Pair, records: dict[tuple[str, str, str], Record]) -> list[str]:
+def _models(pair: VariablePair, records: dict[tuple[str, str, str], Record]) -> list[str]:
     """The models that have this correlation."""
     return [
         model
@@ -154,7 +157,7 @@ def _shown(models: Collection[str]) -> str:
 
 def _scatter(
     alt: Any,
-    pair: Pair,
+    pair: VariablePair,
     records: dict[tuple[str, str, str], Record],
     short: dict[str, str],
     confidence: float,

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from neuronxa_tasks import statistics
-from neuronxa_tasks.reports.cells import Study
-from neuronxa_tasks.reports.settings import Record, Settings
+from neuronxa_tasks.reports.estimates import Record, Settings
+from neuronxa_tasks.reports.study import Study
 from neuronxa_tasks.results import Results
 
 PLATEAU = 0.9

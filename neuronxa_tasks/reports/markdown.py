@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from neuronxa_tasks.reports.settings import Record
+from neuronxa_tasks.reports.estimates import Record
 
 LONG = 80
 """A table with more lines than this stays in its CSV file."""

@@ -1,23 +1,107 @@
-"""Which values stand against each other: chosen from the results, or refused."""
+"""Which variables stand against each other, or why none can; the cell named beforehand."""
 
 from __future__ import annotations
 
-import json
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.names import BASELINES, METRIC_PREFERENCE, METRICS, SCORES
-from neuronxa_tasks.reports.cells import Kind, Pair, Study, Variable
+from neuronxa_tasks.reports.variables import Variable, choose_variables, model_names
 from neuronxa_tasks.results import Results
-from neuronxa_tasks.results.task_names import benchmark_name, language_of
 
-ALIGNMENT = (*SCORES, *(f"{score}_max" for score in SCORES), *BASELINES)
-"""Alignment metrics that are correlated by default: scores, best layers, and what text alone gives.
-Controls and variants only by name, so that they do not multiply the tests of everybody."""
-NO_PIVOT = "none"
+
+@dataclass(frozen=True, slots=True)
+class VariablePair:
+    """Two variables that are correlated: `x` explains, `y` is explained."""
+
+    x: Variable
+    y: Variable
+
+    def languages(self, model: str) -> tuple[str, ...]:
+        """Languages in which a model has both values, sorted."""
+        return tuple(sorted(set(self.x.values.get(model, {})) & set(self.y.values.get(model, {}))))
+
+    def models(self) -> tuple[str, ...]:
+        """Models that have both variables, sorted; they may share no language."""
+        return tuple(sorted(set(self.x.values) & set(self.y.values)))
+
+    def columns(
+        self, model: str, languages: Sequence[str] | None = None
+    ) -> tuple[list[float], list[float]]:
+        """Values of x and y of a model, by default in `languages(model)`; NaN where missing."""
+        chosen = self.languages(model) if languages is None else languages
+        x, y = self.x.values.get(model, {}), self.y.values.get(model, {})
+        return [x.get(code, math.nan) for code in chosen], [
+            y.get(code, math.nan) for code in chosen
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """Everything that is correlated.
+
+    Attributes:
+        pairs: in the order of the tables.
+        models: that appear in some pair, sorted.
+        excluded: languages left out (the pivot), sorted.
+        notes: what a reader should know, one sentence each.
+        named: the alignment metrics were chosen by name, so that all of them are compared.
+    """
+
+    pairs: tuple[VariablePair, ...]
+    models: tuple[str, ...]
+    excluded: tuple[str, ...]
+    notes: tuple[str, ...]
+    named: bool = False
+
+    def variables(self, side: Literal["x", "y", "both"] = "both") -> tuple[Variable, ...]:
+        """The variables of the pairs, each once, in order."""
+        found: dict[str, Variable] = {}
+        for pair in self.pairs:
+            if side != "y":
+                found.setdefault(pair.x.label, pair.x)
+            if side != "x":
+                found.setdefault(pair.y.label, pair.y)
+        return tuple(found.values())
+
+    def alternatives(self) -> tuple[tuple[VariablePair, VariablePair], ...]:
+        """Pairs of pairs with the same outcome `y`, whose `x` are compared.
+
+        Between benchmarks either side of a pair can be the outcome. Alignment metrics are compared
+        with those of the same corpus and summary (mean with mean, best layer with best layer), with
+        their own other summary, and with themselves on another corpus; all with all where they were
+        chosen by name.
+        """
+        by_outcome: dict[str, list[VariablePair]] = defaultdict(list)
+        for pair in self.pairs:
+            by_outcome[pair.y.label].append(pair)
+            if pair.x.kind == "benchmark":
+                by_outcome[pair.x.label].append(VariablePair(pair.y, pair.x))
+        return tuple(
+            (first, second)
+            for _, pairs in sorted(by_outcome.items())
+            for first, second in combinations(pairs, 2)
+            if self._comparable(first.x, second.x)
+        )
+
+    def _comparable(self, first: Variable, second: Variable) -> bool:
+        if first.kind != second.kind:
+            return False
+        if first.kind == "benchmark" or self.named:
+            return True
+        if first.benchmark != second.benchmark:
+            return first.metric == second.metric
+        (stem, best), (other_stem, other_best) = _summary(first), _summary(second)
+        return best == other_best or stem == other_stem
+
+
+def _summary(variable: Variable) -> tuple[str, bool]:
+    """Score of an alignment metric, and whether it is that of the best layer."""
+    return variable.metric.removesuffix("_max"), variable.metric.endswith("_max")
 
 
 def build_study(
@@ -47,23 +131,20 @@ def build_study(
         NeuronXAError: a name that is not in the results, nothing to pair, no language in common,
             or one language alone.
     """
-    names = model_names(results)
-    kept, excluded = _without_pivot(results, pivot)
-    scores = _variables(kept, names, "alignment")
-    tasks = _variables(kept, names, "benchmark")
-    alignment, notes = _chosen_metrics(scores, metrics)
-    outcomes, more = _chosen_benchmarks(tasks, benchmarks)
-    notes += more
+    chosen = choose_variables(results, pivot=pivot, benchmarks=benchmarks, metrics=metrics)
+    alignment, outcomes, excluded = chosen.alignment, chosen.benchmarks, chosen.excluded
+    notes = chosen.notes
+    everybody = set(model_names(results).values())
     published = set(results.runs["harness"]) == {"published"}
-    pairs = [Pair(x, y) for y in outcomes for x in alignment]
+    pairs = [VariablePair(x, y) for y in outcomes for x in alignment]
     if between or (not alignment and published):
-        pairs += [Pair(x, y) for x, y in combinations(outcomes, 2)]
+        pairs += [VariablePair(x, y) for x, y in combinations(outcomes, 2)]
     no_benchmark = not (results.frame["kind"] == "benchmark").any()
     if alone and alignment and no_benchmark and not benchmarks:
         notes.append(
             "No benchmark of a known language is in the results, so nothing was correlated."
         )
-        return Study((), tuple(sorted(set(names.values()))), excluded, tuple(notes), bool(metrics))
+        return Study((), tuple(sorted(everybody)), excluded, tuple(notes), bool(metrics))
     if not pairs:
         raise _nothing_to_pair(results, alignment, outcomes)
     usable = [pair for pair in pairs if any(pair.languages(model) for model in pair.models())]
@@ -83,159 +164,9 @@ def build_study(
         if pair not in usable
     ]
     models = sorted({model for pair in usable for model in pair.models() if pair.languages(model)})
-    notes += _lonely_models(names.values(), models)
+    notes += _lonely_models(everybody, models)
     notes += _overlap_notes(usable)
     return Study(tuple(usable), tuple(models), excluded, tuple(notes), named=bool(metrics))
-
-
-def model_names(results: Results) -> dict[tuple[str, str], str]:
-    """Model and revision to a name: the revision is part of it where a model has several."""
-    frame = results.frame
-    pairs = sorted(set(zip(frame["model"], frame["revision"], strict=True)))
-    revisions: dict[str, int] = defaultdict(int)
-    for model, _ in pairs:
-        revisions[model] += 1
-    return {
-        (model, revision): f"{model}@{revision}" if revisions[model] > 1 else model
-        for model, revision in pairs
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Value:
-    kind: str
-    key: tuple[str, str]
-    benchmark: str
-    metric: str
-    language: str
-    value: float
-    stderr: float
-
-
-def _without_pivot(results: Results, pivot: str | None) -> tuple[list[_Value], tuple[str, ...]]:
-    """All values outside the pivot, and the languages left out."""
-    frame = results.frame
-    excluded: set[str] = set()
-    if pivot is None:
-        alignment = frame[frame["kind"] == "alignment"]
-        for benchmark, settings in zip(alignment["benchmark"], alignment["settings"], strict=True):
-            corpus = str(benchmark).removeprefix("neuronxa_").partition(" [")[0]
-            found = language_of(str(json.loads(settings)["pivot"]), corpus)
-            if found:
-                excluded.add(found)
-        excluded = excluded or {"eng_Latn"}
-    elif pivot != NO_PIVOT:
-        code = language_of(pivot, "")
-        if code is None:
-            raise NeuronXAError(
-                f"--pivot is {pivot!r}, which names no language of the table. "
-                "Write its code, such as eng_Latn, or `none` to leave no language out."
-            )
-        excluded = {code}
-    columns = ("kind", "model", "revision", "benchmark", "metric", "language", "value", "stderr")
-    kept = [
-        _Value(kind, (model, revision), benchmark, metric, language, float(value), float(stderr))
-        for kind, model, revision, benchmark, metric, language, value, stderr in zip(
-            *(frame[name] for name in columns), strict=True
-        )
-        if language not in excluded
-    ]
-    return kept, tuple(sorted(excluded))
-
-
-def _variables(
-    values: Sequence[_Value], names: Mapping[tuple[str, str], str], kind: Kind
-) -> list[Variable]:
-    """Variables of one kind, in the order of the tables."""
-    numbers: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
-    errors: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
-    for row in values:
-        if row.kind != kind:
-            continue
-        key, model = (row.benchmark, row.metric), names[row.key]
-        numbers.setdefault(key, {}).setdefault(model, {})[row.language] = row.value
-        errors.setdefault(key, {}).setdefault(model, {})[row.language] = row.stderr
-    several = len({benchmark for benchmark, _ in numbers}) > 1
-
-    def label(benchmark: str, metric: str) -> str:
-        if kind == "alignment":
-            return f"{metric} ({benchmark})" if several else metric
-        plain = metric == "acc" or (metric == "accuracy" and (benchmark, "acc") not in numbers)
-        return benchmark if plain else f"{benchmark} {metric}"
-
-    def place(key: tuple[str, str]) -> tuple[str, int, str]:
-        benchmark, metric = key
-        return benchmark, METRICS.index(metric) if metric in METRICS else len(METRICS), metric
-
-    return [
-        Variable(kind, *key, label(*key), numbers[key], errors[key])
-        for key in sorted(numbers, key=place)
-    ]
-
-
-def _chosen_metrics(
-    found: list[Variable], metrics: Sequence[str]
-) -> tuple[list[Variable], list[str]]:
-    """The alignment metrics that were asked for, by default those of `ALIGNMENT`."""
-    known = list(dict.fromkeys(variable.metric for variable in found))
-    for metric in metrics:
-        if metric not in known:
-            raise NeuronXAError(
-                f"--metric is {metric!r}, but the results have "
-                f"{', '.join(known) or 'no alignment scores'}. Name one of these."
-            )
-    wanted = metrics or [name for name in known if name in ALIGNMENT] or known
-    others = [name for name in known if name not in wanted]
-    notes = (
-        [f"Alignment metrics that were not used: {', '.join(others)} (choose with --metric)."]
-        if others and not metrics
-        else []
-    )
-    return [variable for variable in found if variable.metric in wanted], notes
-
-
-def _chosen_benchmarks(
-    found: list[Variable], wanted: Sequence[str]
-) -> tuple[list[Variable], list[str]]:
-    """One metric per benchmark, or those that were asked for."""
-    by_name: dict[str, dict[str, Variable]] = defaultdict(dict)
-    for variable in found:
-        by_name[variable.benchmark][variable.metric] = variable
-    if wanted:
-        chosen: dict[str, Variable] = {}
-        for text in wanted:
-            name, _, metric = text.partition(":")
-            name = name if name in by_name else benchmark_name(name)
-            if name not in by_name:
-                raise NeuronXAError(
-                    f"--benchmark is {text!r}, but the results have "
-                    f"{', '.join(by_name) or 'no benchmark'}. Name one of these."
-                )
-            metric = metric or _preferred(by_name[name])
-            if metric not in by_name[name]:
-                raise NeuronXAError(
-                    f"--benchmark is {text!r}, but {name} has {', '.join(by_name[name])}. "
-                    f"Write for example {name}:{_preferred(by_name[name])}."
-                )
-            variable = by_name[name][metric]
-            chosen[variable.label] = variable
-        return list(chosen.values()), []
-    notes = []
-    result = []
-    for name, variables in by_name.items():
-        best = _preferred(variables)
-        result.append(variables[best])
-        others = [metric for metric in variables if metric != best]
-        if others:
-            notes.append(
-                f"{name} has several metrics; {best} was used, not {', '.join(others)} "
-                f"(choose with --benchmark {name}:{others[0]})."
-            )
-    return result, notes
-
-
-def _preferred(metrics: Mapping[str, Variable]) -> str:
-    return next((name for name in METRIC_PREFERENCE if name in metrics), min(metrics))
 
 
 def _nothing_to_pair(
@@ -261,7 +192,7 @@ def _nothing_to_pair(
     )
 
 
-def _nothing_in_common(pairs: Sequence[Pair]) -> NeuronXAError:
+def _nothing_in_common(pairs: Sequence[VariablePair]) -> NeuronXAError:
     pair = next((pair for pair in pairs if pair.models()), None)
     if pair is None:
         x = ", ".join(sorted({model for pair in pairs for model in pair.x.values})[:3])
@@ -290,7 +221,7 @@ def _lonely_models(everybody: Iterable[str], used: Sequence[str]) -> list[str]:
     ]
 
 
-def _overlap_notes(pairs: Sequence[Pair]) -> list[str]:
+def _overlap_notes(pairs: Sequence[VariablePair]) -> list[str]:
     shared = any("flores" in p.x.benchmark and p.y.benchmark.startswith("belebele") for p in pairs)
     return (
         [
@@ -300,3 +231,70 @@ def _overlap_notes(pairs: Sequence[Pair]) -> list[str]:
         if shared
         else []
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Primary:
+    """The cell that was named before the results were seen.
+
+    Attributes:
+        y: label or benchmark of the outcome.
+        x: label or metric of what explains it.
+        model: one model; None where the average over models is the primary result.
+    """
+
+    y: str
+    x: str
+    model: str | None = None
+
+
+def is_named(pair: VariablePair, primary: Primary | None) -> bool:
+    """Whether the primary cell is of this pair; between benchmarks the order does not matter."""
+    if primary is None:
+        return False
+
+    def means(variable: Variable, text: str) -> bool:
+        short = variable.metric if variable.kind == "alignment" else variable.benchmark
+        return text in (variable.label, short)
+
+    straight = means(pair.y, primary.y) and means(pair.x, primary.x)
+    turned = means(pair.x, primary.y) and means(pair.y, primary.x)
+    return straight or (turned and pair.x.kind == "benchmark")
+
+
+def check_primary(study: Study, primary: Primary | None) -> None:
+    """Refuses a primary cell that the study does not have, or has more than once.
+
+    Raises:
+        NeuronXAError: see above; the message lists what there is.
+    """
+    if primary is None:
+        return
+    found = [pair for pair in study.pairs if is_named(pair, primary)]
+    named = f"{primary.y}:{primary.x}"
+    if not found:
+        cells = ", ".join(f"{pair.y.label}:{pair.x.label}" for pair in study.pairs)
+        raise NeuronXAError(
+            f"--primary is {named!r}, which is no cell here. There are {cells or 'none: no score '}"
+            f"{'' if cells else 'has a benchmark to stand against'}."
+        )
+    if len(found) > 1:
+        cells = ", ".join(f"{pair.y.label}:{pair.x.label}" for pair in found)
+        raise NeuronXAError(
+            f"--primary is {named!r}, which means {len(found)} cells ({cells}), and only one can "
+            "be primary. Write one of these."
+        )
+    if primary.model is not None and primary.model not in found[0].models():
+        raise NeuronXAError(
+            f"--primary names the model {primary.model!r}, but {named} has "
+            f"{', '.join(found[0].models())}. Write one of these, or no model."
+        )
+
+
+def primary_model(pair: VariablePair, primary: Primary | None) -> str | None:
+    """The model whose single test is primary, if there is one."""
+    if primary is None or not is_named(pair, primary):
+        return None
+    if primary.model is not None:
+        return primary.model
+    return pair.models()[0] if len(pair.models()) == 1 else None

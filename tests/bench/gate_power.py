@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from neuronxa_tasks.reports.gate.checkpoint import Score
-from neuronxa_tasks.reports.gate.compare import Pair, compare, compare_items
+from neuronxa_tasks.reports.gate.compare import Compared, compare, compare_items
 from neuronxa_tasks.reports.gate.groups import compare_groups
 from neuronxa_tasks.reports.gate.join import Joined
 from neuronxa_tasks.reports.gate.rules import Rules
@@ -49,7 +49,7 @@ def hits(rng: np.random.Generator, rates: NDArray[np.float64], n: int, r: float,
 
 def gate(sides: Hits, rules: Rules, paired: bool) -> Verdict:
     """The verdict on simulated hits, by the code of the command."""
-    pairs: list[Pair] = []
+    pairs: list[Compared] = []
     ids = tuple(range(sides.shape[2]))
     for code, before, after in zip(LANGUAGES, sides[0], sides[1], strict=False):
         old, new = (_score(code, column) for column in (before, after))

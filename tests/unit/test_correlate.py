@@ -17,8 +17,9 @@ from scipy import stats as scipy_stats
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.reports.confounders import gather
 from neuronxa_tasks.reports.correlate.analysis import analyse
-from neuronxa_tasks.reports.settings import Primary, Settings, check_primary
-from neuronxa_tasks.reports.study import ALIGNMENT, build_study, model_names
+from neuronxa_tasks.reports.estimates import Settings
+from neuronxa_tasks.reports.study import Primary, build_study, check_primary
+from neuronxa_tasks.reports.variables import ALIGNMENT, model_names
 from neuronxa_tasks.results import read_results
 from neuronxa_tasks.statistics.over_models import joint_difference, joint_permutation
 
@@ -434,7 +435,7 @@ def test_baselines_stand_beside_the_scores_and_variants_come_by_name(tmp_path):
     study, _, _ = study_of(tmp_path, {"a": with_more_metrics()})
     assert [pair.x.label for pair in study.pairs] == list(ALIGNMENT)
     assert any("mexa_csls" in note for note in study.notes)
-    compared = {(first.x.label, second.x.label) for first, second in study.rivals()}
+    compared = {(first.x.label, second.x.label) for first, second in study.alternatives()}
     assert ("nasca", "surface") in compared
     assert ("nasca", "nasca_max") in compared
     assert ("nasca", "mexa_max") not in compared
@@ -442,7 +443,7 @@ def test_baselines_stand_beside_the_scores_and_variants_come_by_name(tmp_path):
         tmp_path, {"a": with_more_metrics()}, metrics=["mexa_csls", "nasca", "mexa_max"]
     )
     assert [pair.x.label for pair in study.pairs] == ["nasca", "mexa_max", "mexa_csls"]
-    assert len(study.rivals()) == 3
+    assert len(study.alternatives()) == 3
 
 
 def test_a_score_is_compared_with_itself_on_another_corpus(tmp_path):
@@ -452,7 +453,7 @@ def test_a_score_is_compared_with_itself_on_another_corpus(tmp_path):
         if isinstance(other[part], dict):
             other[part] = {k: v for k, v in other[part].items() if not k.startswith("xnli")}
     study, _, _ = study_of(tmp_path, {"a": first, "b": other})
-    compared = {(one.x.label, two.x.label) for one, two in study.rivals()}
+    compared = {(one.x.label, two.x.label) for one, two in study.alternatives()}
     assert ("nasca (neuronxa_flores)", "nasca (neuronxa_tatoeba)") in compared
     assert ("nasca (neuronxa_flores)", "mexa (neuronxa_flores)") in compared
     assert ("nasca (neuronxa_flores)", "mexa (neuronxa_tatoeba)") not in compared

@@ -19,7 +19,8 @@ from neuronxa_tasks.cli import main
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.reports.boards.board import Board, build_boards
 from neuronxa_tasks.reports.boards.ranks import rank_models
-from neuronxa_tasks.reports.boards.same_items import Cell, split_models
+from neuronxa_tasks.reports.boards.same_items import split_models
+from neuronxa_tasks.reports.boards.tables import Cell
 from neuronxa_tasks.reports.escape import latex, markdown, plain
 from neuronxa_tasks.reports.leaderboard.groupings import grouping, wanted_languages
 from neuronxa_tasks.results import read_results

@@ -11,9 +11,9 @@ import numpy as np
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import BASELINES, SCORES
-from neuronxa_tasks.reports.boards.cells import Key, Tables, chosen_boards, tables_of
 from neuronxa_tasks.reports.boards.ranks import rank_models
-from neuronxa_tasks.reports.boards.same_items import Cells, split_models
+from neuronxa_tasks.reports.boards.same_items import split_models
+from neuronxa_tasks.reports.boards.tables import Cells, Key, Tables, chosen_boards, tables_of
 from neuronxa_tasks.results import Results
 
 LOWER_IS_BETTER = frozenset(

@@ -2,34 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One score of one model in one language.
-
-    Attributes:
-        value: the score.
-        stderr: its standard error, NaN where it is not known.
-        n: items or sentence pairs, None where it is not known.
-        text: hash of the sentences, empty where it is not known.
-        source: results file.
-        task: task of the harness.
-    """
-
-    value: float
-    stderr: float = math.nan
-    n: int | None = None
-    text: str = ""
-    source: str = ""
-    task: str = ""
-
-
-Cells = Mapping[str, Cell]
-"""Language to cell, of one model."""
+from neuronxa_tasks.reports.boards.tables import Cells
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""The command `neuronxa correlate`: alignment against accuracy, with what makes it believable.
+"""The verb `neuronxa correlate`: alignment against accuracy, with what makes it believable.
 
-results -> `study` (which values stand against each other, as `cells`) -> `analysis` (every estimate
-with n, interval and p; one module per table) -> `report`, `figures`, `output` (what is written).
-Nothing is imported here, so that the command line can ask for the options without loading the
-statistics.
+results -> `reports.study` (which values stand against each other) -> `analysis` and `alone` (every
+estimate with n, interval and p; one module per question) -> `pages` with the sections, and
+`figures` (what is written). Nothing is imported here, so that the command line can ask for the
+options without loading the statistics.
 """

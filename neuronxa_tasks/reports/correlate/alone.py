@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from neuronxa_tasks.reports.correlate.differences import MEAN, score_difference_records
 from neuronxa_tasks.reports.correlate.language_pairs import family_records, pair_records
-from neuronxa_tasks.reports.correlate.score_differences import MEAN, score_difference_records
-from neuronxa_tasks.reports.correlate.sentences import read_sentences
-from neuronxa_tasks.reports.correlate.smaller_n import enough_records, smaller_n_records
-from neuronxa_tasks.reports.estimates import adjust
+from neuronxa_tasks.reports.correlate.sentences import (
+    enough_records,
+    read_sentences,
+    smaller_n_records,
+)
+from neuronxa_tasks.reports.estimates import Record, Settings, adjust
 from neuronxa_tasks.reports.layers import profile_records, rate_records
-from neuronxa_tasks.reports.settings import Record, Settings
 from neuronxa_tasks.results import LanguagePairs, Results
 
 

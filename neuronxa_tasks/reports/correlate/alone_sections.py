@@ -7,9 +7,9 @@ import statistics
 from collections import defaultdict
 
 from neuronxa_tasks.reports.correlate.alone import Alone
-from neuronxa_tasks.reports.correlate.score_differences import MEAN
+from neuronxa_tasks.reports.correlate.differences import MEAN
+from neuronxa_tasks.reports.estimates import Record
 from neuronxa_tasks.reports.markdown import LONG, interval_text, p_text, r_text, table
-from neuronxa_tasks.reports.settings import Record
 
 ENOUGH_NOISE = 0.1
 """Share of the variance between languages that may be sampling error."""

@@ -6,24 +6,22 @@ from collections.abc import Iterable
 
 from tqdm import tqdm
 
-from neuronxa_tasks.reports.cells import Study
-from neuronxa_tasks.reports.confounders import Covariates
+from neuronxa_tasks.reports.confounders import Covariates, partial_average_records, partial_records
 from neuronxa_tasks.reports.correlate.differences import (
     difference_average_records,
     difference_records,
 )
 from neuronxa_tasks.reports.correlate.predictions import prediction_records
-from neuronxa_tasks.reports.correlate.together import mixed_records, pooled_records
 from neuronxa_tasks.reports.correlations import (
     across_model_records,
     average_record,
     correlation_record,
+    mixed_records,
+    pooled_records,
 )
-from neuronxa_tasks.reports.estimate_tables import Analysis
-from neuronxa_tasks.reports.estimates import adjust
+from neuronxa_tasks.reports.estimates import Estimates, Record, Settings, adjust
 from neuronxa_tasks.reports.layers import layer_records
-from neuronxa_tasks.reports.partial_correlations import partial_average_records, partial_records
-from neuronxa_tasks.reports.settings import Record, Settings, check_primary
+from neuronxa_tasks.reports.study import Study, check_primary
 from neuronxa_tasks.results import Results
 
 
@@ -33,7 +31,7 @@ def analyse(
     names: dict[tuple[str, str], str],
     covariates: Covariates,
     settings: Settings,
-) -> Analysis:
+) -> Estimates:
     """Computes all tables.
 
     Args:
@@ -71,7 +69,7 @@ def analyse(
         "differences": adjust(differences, "williams_p"),
         "partial": adjust(partial, "p"),
     }
-    return Analysis(
+    return Estimates(
         correlations=correlations,
         averages=averages,
         across_models=across,

@@ -11,7 +11,7 @@ from scipy.spatial.distance import squareform
 
 from neuronxa_tasks import statistics
 from neuronxa_tasks.names import SCORES
-from neuronxa_tasks.reports.settings import Record, Settings
+from neuronxa_tasks.reports.estimates import Record, Settings
 from neuronxa_tasks.results import LanguagePairs
 from neuronxa_tasks.text import languages
 

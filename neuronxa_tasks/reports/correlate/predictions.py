@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from neuronxa_tasks import statistics
-from neuronxa_tasks.reports.cells import Study
-from neuronxa_tasks.reports.estimates import explained
-from neuronxa_tasks.reports.settings import Record, Settings
+from neuronxa_tasks.reports.estimates import Record, Settings, explained
+from neuronxa_tasks.reports.study import Study
 
 
 def prediction_records(study: Study, settings: Settings) -> tuple[list[Record], list[Record]]:

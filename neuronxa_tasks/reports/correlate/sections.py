@@ -1,18 +1,14 @@
-"""The sections of the report, one per table."""
+"""The sections on correlations: every test, what differs, given covariates, all models."""
 
 from __future__ import annotations
 
 import math
-import statistics
-from collections import defaultdict
 from collections.abc import Sequence
 
-from neuronxa_tasks.reports.cells import Study
-from neuronxa_tasks.reports.estimate_tables import Analysis
+from neuronxa_tasks.reports.estimates import Estimates, Record
 from neuronxa_tasks.reports.markdown import (
     LONG,
     computed,
-    error_text,
     estimate_text,
     interval_text,
     p_text,
@@ -22,17 +18,13 @@ from neuronxa_tasks.reports.markdown import (
     table,
     without_r,
 )
-from neuronxa_tasks.reports.settings import Record, Settings, is_named
-
-_SHOW_PREDICTIONS = 3
-
 
 _FIRST = 3
 
 
-def possible(analysis: Analysis, records: Sequence[Record]) -> list[Record]:
+def _possible(estimates: Estimates, records: Sequence[Record]) -> list[Record]:
     """Records without r whose pair has one somewhere; the others were explained further up."""
-    pairs = {(record["x"], record["y"]) for record in computed(analysis.correlations)}
+    pairs = {(record["x"], record["y"]) for record in computed(estimates.correlations)}
     return [
         record
         for record in records
@@ -40,9 +32,9 @@ def possible(analysis: Analysis, records: Sequence[Record]) -> list[Record]:
     ]
 
 
-def tests(analysis: Analysis, settings: Settings) -> list[str]:
+def tests(estimates: Estimates) -> list[str]:
     """Every correlation over languages."""
-    records = computed(analysis.correlations)
+    records = computed(estimates.correlations)
     parts = ["## Every test over languages"]
     if len(records) > LONG:
         parts.append(f"{len(records)} tests: see `correlations.csv`.")
@@ -74,17 +66,17 @@ def tests(analysis: Analysis, settings: Settings) -> list[str]:
             "the score under `with` and of the benchmark. Near 100 % the languages do not differ "
             "by more than chance, and no correlation can be expected."
         )
-    parts += without_r([r for r in analysis.correlations if math.isnan(r["r"])], ("y", "x"))
+    parts += without_r([r for r in estimates.correlations if math.isnan(r["r"])], ("y", "x"))
     return parts
 
 
-def differences(analysis: Analysis) -> list[str]:
+def differences(estimates: Estimates) -> list[str]:
     """Two scores against each other."""
-    records = [r for r in analysis.differences if not math.isnan(r["difference"])]
+    records = [r for r in estimates.differences if not math.isnan(r["difference"])]
     if not records:
         return []
     parts = ["## Two scores against each other"]
-    if analysis.difference_averages:
+    if estimates.difference_averages:
         rows = [
             [
                 record["y"],
@@ -96,7 +88,7 @@ def differences(analysis: Analysis) -> list[str]:
                 record["models_first_higher"],
                 record["models_holm_below_05"],
             ]
-            for record in analysis.difference_averages
+            for record in estimates.difference_averages
         ]
         header = [
             "benchmark",
@@ -142,12 +134,12 @@ def differences(analysis: Analysis) -> list[str]:
     return parts
 
 
-def given_covariates(analysis: Analysis) -> list[str]:
+def given_covariates(estimates: Estimates) -> list[str]:
     """Partial correlations: averages, or those of a single model."""
-    records = computed(analysis.partial_averages)
+    records = computed(estimates.partial_averages)
     several = any(record["models"] > 1 for record in records)
-    source = analysis.partial_averages if several else analysis.partial
-    unexplained = without_r(possible(analysis, source), ("y", "x", "given"))
+    source = estimates.partial_averages if several else estimates.partial
+    unexplained = without_r(_possible(estimates, source), ("y", "x", "given"))
     if not records and not unexplained:
         return []
     parts = ["## Given covariates"]
@@ -172,7 +164,7 @@ def given_covariates(analysis: Analysis) -> list[str]:
         ]
         header = ["benchmark", "with", "given", "models", "n", "r", "partial r, Fisher"]
         parts += [table(header, rows), "Averages over models by Fisher's z."]
-    single = computed(analysis.partial)
+    single = computed(estimates.partial)
     if single and not several and len(single) > LONG:
         parts.append(f"{len(single)} partial correlations: see `partial.csv`.")
     elif single and not several:
@@ -202,10 +194,10 @@ def given_covariates(analysis: Analysis) -> list[str]:
     return [*parts, *unexplained]
 
 
-def together(analysis: Analysis) -> list[str]:
+def together(estimates: Estimates) -> list[str]:
     """Pooled correlations and mixed models."""
     parts: list[str] = []
-    records = computed(analysis.pooled)
+    records = computed(estimates.pooled)
     if records:
         rows = [
             [
@@ -230,8 +222,8 @@ def together(analysis: Analysis) -> list[str]:
             "a language on the one side does so on the other, which a language's resources cannot "
             "explain. The bootstrap resamples languages; Fisher takes all rows for independent.",
         ]
-        parts += without_r(possible(analysis, analysis.pooled), ("y", "x", "effects"))
-    if analysis.mixed:
+        parts += without_r(_possible(estimates, estimates.pooled), ("y", "x", "effects"))
+    if estimates.mixed:
         rows = [
             [
                 record["y"],
@@ -242,7 +234,7 @@ def together(analysis: Analysis) -> list[str]:
                 p_text(record["p"]),
                 "yes" if record["converged"] else "no",
             ]
-            for record in analysis.mixed
+            for record in estimates.mixed
             if record["reason"] is None
         ]
         header = ["benchmark", "on", "rows", "slope", "standardised", "p (Wald)", "converged"]
@@ -252,14 +244,14 @@ def together(analysis: Analysis) -> list[str]:
             "Random intercepts of models and languages. Where a fit did not converge, which often "
             "means that a variance is zero, read the table above instead.",
         ]
-        parts += without_r([r for r in analysis.mixed if r["reason"]], ("y", "x"))
+        parts += without_r([r for r in estimates.mixed if r["reason"]], ("y", "x"))
     return parts
 
 
-def across(analysis: Analysis) -> list[str]:
+def across(estimates: Estimates) -> list[str]:
     """Correlations over models, for one language."""
-    records = computed(analysis.across_models)
-    if not analysis.across_models:
+    records = computed(estimates.across_models)
+    if not estimates.across_models:
         return []
     parts = ["## Across models, for one language"]
     if len(records) > LONG:
@@ -289,117 +281,6 @@ def across(analysis: Analysis) -> list[str]:
             "intervals are too narrow where families are large."
         )
     parts += without_r(
-        [r for r in analysis.across_models if math.isnan(r["r"])], ("y", "x", "language")
+        [r for r in estimates.across_models if math.isnan(r["r"])], ("y", "x", "language")
     )
     return parts
-
-
-def prediction(study: Study, analysis: Analysis, settings: Settings) -> list[str]:
-    """How well lines predict, and predictions of a few models."""
-    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for record in analysis.lines:
-        if record["reason"] is None:
-            groups[(record["y"], record["x"])].append(record)
-    if not groups:
-        return []
-
-    def median(records: list[Record], column: str) -> float:
-        values = [record[column] for record in records if not math.isnan(record[column])]
-        return statistics.median(values) if values else math.nan
-
-    rows = [
-        [
-            y,
-            x,
-            len(records),
-            r_text(median(records, "r2_loo")),
-            error_text(median(records, "error")),
-            error_text(median(records, "error_of_mean")),
-            sum(record["error"] < record["error_of_mean"] for record in records),
-            share_text(median(records, "covered")),
-        ]
-        for (y, x), records in groups.items()
-    ]
-    header = ["predicted", "from", "models", "R2 left out", "error", "error of the mean"]
-    header += ["models better than the mean", "inside the interval"]
-    parts = [
-        "## Prediction, one language left out",
-        table(header, rows),
-        "Each language is predicted by the straight line through the others. Medians over models. "
-        "error: mean absolute error, in the benchmark's unit; error of the mean: the same when "
-        "each language is predicted by the mean of the others. R2 below 0: worse than the mean. "
-        "Every prediction with its interval: `predictions.csv`.",
-    ]
-    primary = next(
-        (pair for pair in study.pairs if is_named(pair, settings.primary)), study.pairs[0]
-    )
-    shown = [
-        model
-        for model in study.models
-        if len(study.models) <= _SHOW_PREDICTIONS
-        or (settings.primary and settings.primary.model == model)
-    ]
-    for model in shown:
-        records = [
-            record
-            for record in analysis.predictions
-            if record["model"] == model and record["x"] == primary.x.label
-        ]
-        outcomes = list(dict.fromkeys(record["y"] for record in records))
-        cells = {(record["language"], record["y"]): record for record in records}
-        lines = [
-            [language, *(_predicted(cells.get((language, y))) for y in outcomes)]
-            for language in sorted({record["language"] for record in records})
-        ]
-        if lines:
-            parts += [
-                f"### {model}, from {primary.x.label}",
-                table(["language", *outcomes], lines),
-                "Predicted [interval], observed value behind the arrow where there is one. "
-                "*: outside the range of the other languages.",
-            ]
-    return parts
-
-
-def _predicted(record: Record | None) -> str:
-    if record is None or math.isnan(record["predicted"]):
-        return "–"
-    text = estimate_text(record["predicted"], record["low"], record["high"])
-    if record["extrapolated"]:
-        text += "*"
-    return text if math.isnan(record["observed"]) else f"{text} → {r_text(record['observed'])}"
-
-
-def layer_peaks(analysis: Analysis) -> list[str]:
-    """The best layer of each profile."""
-    groups: dict[tuple[str, str, str, str], list[Record]] = defaultdict(list)
-    for record in computed(analysis.layers):
-        key = (record["model"], record["y"], record["corpus"], record["representation"])
-        groups[key].append(record)
-    if not groups:
-        return []
-    rows = []
-    for (model, y, corpus, representation), records in groups.items():
-        best = max(records, key=lambda record: record["r"])
-        rows.append(
-            [
-                model,
-                y,
-                corpus,
-                representation,
-                len(records),
-                best["layer"],
-                best["n"],
-                estimate_text(best["r"], best["low"], best["high"]),
-                r_text(statistics.median(record["r"] for record in records)),
-            ]
-        )
-    if len(rows) > LONG:
-        return ["## Layers", f"{len(rows)} profiles: see `layers.csv`."]
-    header = ["model", "benchmark", "corpus", "representation", "layers with r", "best layer", "n"]
-    return [
-        "## Layers",
-        table([*header, "its r, Fisher", "median r"], rows),
-        "The best layer was chosen by its r, so its interval is too hopeful: use it to look, not "
-        "to test. All layers: `layers.csv`.",
-    ]

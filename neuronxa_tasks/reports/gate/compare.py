@@ -63,7 +63,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class Compared:
     """A score of both.
 
     Attributes:
@@ -80,7 +80,7 @@ class Pair:
     unit: int = 1
 
 
-def compare(old: Score, new: Score) -> Pair:
+def compare(old: Score, new: Score) -> Compared:
     """Compares two values, item by item where both have samples.
 
     Raises:
@@ -90,7 +90,7 @@ def compare(old: Score, new: Score) -> Pair:
     items = _items(old), _items(new)
     if items[0] is not None and items[1] is not None:
         return compare_items(old, new, items[0], items[1])
-    return Pair(_unpaired(old, new))
+    return Compared(_unpaired(old, new))
 
 
 def _items(score: Score) -> Items | None:
@@ -99,7 +99,7 @@ def _items(score: Score) -> Items | None:
     return read_items(score.samples, score.metric, score.value)
 
 
-def compare_items(old: Score, new: Score, before: Items, after: Items) -> Pair:
+def compare_items(old: Score, new: Score, before: Items, after: Items) -> Compared:
     """Compares two values whose items are known.
 
     Raises:
@@ -118,7 +118,9 @@ def compare_items(old: Score, new: Score, before: Items, after: Items) -> Pair:
     n = len(shares)
     error = float(shares.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan
     p, interval = sign_flip_p(differences), paired_interval(shares)
-    return Pair(_comparison(old, new, interval, error, p, PAIRED), before.ids, differences, unit)
+    return Compared(
+        _comparison(old, new, interval, error, p, PAIRED), before.ids, differences, unit
+    )
 
 
 def _unpaired(old: Score, new: Score) -> Comparison:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neuronxa_tasks.reports.gate.compare import ERRORS, NO_TEST, PAIRED, Comparison, Pair
+from neuronxa_tasks.reports.gate.compare import ERRORS, NO_TEST, PAIRED, Compared, Comparison
 from neuronxa_tasks.reports.gate.rules import Rules
 from neuronxa_tasks.reports.gate.signs import (
     NO_INTERVAL,
@@ -23,22 +23,22 @@ from neuronxa_tasks.text import languages
 ALL = "all languages"
 
 
-def compare_groups(pairs: Sequence[Pair], rules: Rules) -> list[Comparison]:
+def compare_groups(compared: Sequence[Compared], rules: Rules) -> list[Comparison]:
     """Means over all languages, and over the groups of the rules, of each benchmark and metric.
 
     Groups of one language, and groups that are all languages, are left out.
     """
-    by_board: dict[tuple[str, str], list[Pair]] = defaultdict(list)
-    for pair in pairs:
-        if pair.comparison.language:
-            by_board[(pair.comparison.benchmark, pair.comparison.metric)].append(pair)
+    by_board: dict[tuple[str, str], list[Compared]] = defaultdict(list)
+    for each in compared:
+        if each.comparison.language:
+            by_board[(each.comparison.benchmark, each.comparison.metric)].append(each)
     found = []
     for members in by_board.values():
-        groups: dict[str, list[Pair]] = {ALL: members}
+        groups: dict[str, list[Compared]] = {ALL: members}
         for grouping in rules.groups:
-            for pair in members:
-                label = getattr(languages.language(pair.comparison.language), grouping)
-                groups.setdefault(f"{grouping} {label}", []).append(pair)
+            for each in members:
+                label = getattr(languages.language(each.comparison.language), grouping)
+                groups.setdefault(f"{grouping} {label}", []).append(each)
         found += [
             _group(name, of_group)
             for name, of_group in sorted(groups.items())
@@ -47,11 +47,11 @@ def compare_groups(pairs: Sequence[Pair], rules: Rules) -> list[Comparison]:
     return found
 
 
-def _group(name: str, pairs: Sequence[Pair]) -> Comparison:
-    members = [pair.comparison for pair in pairs]
+def _group(name: str, compared: Sequence[Compared]) -> Comparison:
+    members = [each.comparison for each in compared]
     change = math.fsum(found.change for found in members) / len(members)
-    if all(pair.differences is not None for pair in pairs):
-        sums, per_item = _together(pairs)
+    if all(each.differences is not None for each in compared):
+        sums, per_item = _together(compared)
         error = float(per_item.std(ddof=1) / math.sqrt(len(per_item))) if len(per_item) > 1 else 0.0
         interval, p, method = paired_interval(per_item), sign_flip_p(sums), PAIRED
     else:
@@ -80,21 +80,21 @@ def _group(name: str, pairs: Sequence[Pair]) -> Comparison:
     )
 
 
-def _together(pairs: Sequence[Pair]) -> tuple[FloatArray, FloatArray]:
+def _together(compared: Sequence[Compared]) -> tuple[FloatArray, FloatArray]:
     """Differences of a group: what is tested, and what is averaged.
 
     Where all languages have the same items, an item of all languages is one unit: its translations
     are no independent evidence. Otherwise every item of every language is one.
     """
-    columns = [pair.differences for pair in pairs if pair.differences is not None]
-    first = pairs[0]
-    if all(pair.ids == first.ids and pair.unit == first.unit for pair in pairs):
+    columns = [each.differences for each in compared if each.differences is not None]
+    first = compared[0]
+    if all(each.ids == first.ids and each.unit == first.unit for each in compared):
         sums = np.sum(columns, axis=0)
-        return sums, sums / (first.unit * len(pairs))
+        return sums, sums / (first.unit * len(compared))
     total = sum(len(column) for column in columns)
     scaled = [
-        column / pair.unit * (total / (len(column) * len(pairs)))
-        for pair, column in zip(pairs, columns, strict=True)
+        column / each.unit * (total / (len(column) * len(compared)))
+        for each, column in zip(compared, columns, strict=True)
     ]
     together = np.concatenate(scaled)
     return together, together

@@ -65,8 +65,8 @@ def join(baseline: Checkpoint, candidate: Checkpoint, rules: Rules) -> Joined:
     reasons = [reason for key in alive if (reason := difference(old[key], new[key]))]
     if reasons:
         raise NotComparable(list(dict.fromkeys(reasons)))
-    pairs = [compare(old[key], new[key]) for key in alive]
-    tasks = [pair.comparison for pair in pairs]
+    compared = [compare(old[key], new[key]) for key in alive]
+    tasks = [each.comparison for each in compared]
     check_languages(rules, old.values())
     unpaired = sum(found.method != PAIRED for found in tasks)
     notes = []
@@ -85,7 +85,7 @@ def join(baseline: Checkpoint, candidate: Checkpoint, rules: Rules) -> Joined:
     if baseline.fingerprint and baseline.fingerprint == candidate.fingerprint:
         notes.append("Both results are of the same weights.")
     return Joined(
-        comparisons=(*tasks, *compare_groups(pairs, rules)),
+        comparisons=(*tasks, *compare_groups(compared, rules)),
         missing=missing,
         nan=nan,
         new=tuple(new[key] for key in new if key not in old),

@@ -13,10 +13,10 @@ import numpy as np
 from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.reports.boards.board import Board, build_boards
 from neuronxa_tasks.reports.confounders import Covariates
+from neuronxa_tasks.reports.estimates import Settings
 from neuronxa_tasks.reports.page.correlation_data import Correlations, scatter_data, short_names
 from neuronxa_tasks.reports.page.language_scores import chance, profile_data, rounded, score_data
 from neuronxa_tasks.reports.page.provenance import FileFacts, file_rows, read_files, setting_rows
-from neuronxa_tasks.reports.settings import Settings
 from neuronxa_tasks.results import LanguagePairs, Results
 from neuronxa_tasks.text import languages
 
@@ -256,13 +256,13 @@ def _beyond(rows: Sequence[Mapping[str, Any]], at: int | None) -> dict[str, int 
 
 
 def _correlation_view(found: Correlations) -> dict[str, Any]:
-    analysis = found.analysis
+    estimates = found.estimates
     return {
-        "models": analysis.correlations,
-        "averages": analysis.averages,
-        "partial": analysis.partial_averages
+        "models": estimates.correlations,
+        "averages": estimates.averages,
+        "partial": estimates.partial_averages
         if found.study is not None and len(found.study.models) > 1
-        else analysis.partial,
+        else estimates.partial,
         "tests": found.tests,
         "excluded": [_named(code) for code in found.study.excluded] if found.study else [],
     }

@@ -8,17 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.reports.cells import Study, Variable
-from neuronxa_tasks.reports.confounders import Covariates
+from neuronxa_tasks.reports.confounders import Covariates, partial_average_records, partial_records
 from neuronxa_tasks.reports.correlations import average_record, correlation_record
-from neuronxa_tasks.reports.estimate_tables import Analysis
-from neuronxa_tasks.reports.estimates import adjust
+from neuronxa_tasks.reports.estimates import Estimates, Settings, adjust
 from neuronxa_tasks.reports.figures import domains, fit_band, short_codes
 from neuronxa_tasks.reports.layers import layer_records
 from neuronxa_tasks.reports.page.language_scores import rounded
-from neuronxa_tasks.reports.partial_correlations import partial_average_records, partial_records
-from neuronxa_tasks.reports.settings import Settings
-from neuronxa_tasks.reports.study import build_study
+from neuronxa_tasks.reports.study import Study, build_study
+from neuronxa_tasks.reports.variables import Variable
 from neuronxa_tasks.results import Results
 
 
@@ -28,12 +25,12 @@ class Correlations:
 
     Attributes:
         study: the pairs; None where there is nothing to pair.
-        analysis: their estimates; tables that the page does not show are empty.
+        estimates: their estimates; tables that the page does not show are empty.
         why_not: the sentence that says what is missing.
     """
 
     study: Study | None
-    analysis: Analysis
+    estimates: Estimates
     why_not: str = ""
     tests: int = 0
     notes: tuple[str, ...] = field(default=())
@@ -58,7 +55,7 @@ def correlate(
     try:
         study = build_study(results, pivot=pivot)
     except NeuronXAError as error:  # other sections have something to show all the same
-        return Correlations(None, Analysis(), str(error))
+        return Correlations(None, Estimates(), str(error))
     several = len(study.models) > 1
     correlations = [
         correlation_record(pair, model, settings) for pair in study.pairs for model in pair.models()
@@ -67,14 +64,14 @@ def correlate(
     partial = list(partial_records(study, covariates, settings)) if covariates.files else []
     tests = adjust(correlations, "p")
     adjust(averages, "p")
-    analysis = Analysis(
+    estimates = Estimates(
         correlations=correlations,
         averages=averages,
         partial=partial,
         partial_averages=list(partial_average_records(partial, settings)),
         layers=list(layer_records(study, results, names, settings)),
     )
-    return Correlations(study, analysis, tests=tests, notes=study.notes)
+    return Correlations(study, estimates, tests=tests, notes=study.notes)
 
 
 def scatter_data(
@@ -91,7 +88,7 @@ def scatter_data(
     """
     if found.study is None:
         return []
-    records = {(r["model"], r["x"], r["y"]): r for r in found.analysis.correlations}
+    records = {(r["model"], r["x"], r["y"]): r for r in found.estimates.correlations}
     pairs = []
     for pair in found.study.pairs:
         models = sorted(filter(pair.languages, pair.models()), key=data["models"].index)
@@ -135,5 +132,5 @@ def _place(variable: Variable, data: Mapping[str, Any]) -> list[int]:
 
 
 def short_names(found: Correlations) -> dict[str, str]:
-    """`deu` for `deu_Latn`, see `correlate.figures.short_codes`."""
+    """`deu` for `deu_Latn`, see `figures.short_codes`."""
     return short_codes(found.study) if found.study else {}

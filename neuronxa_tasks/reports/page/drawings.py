@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from neuronxa_tasks.reports.charts import Drawing, Libraries, file_name, fill
+from neuronxa_tasks.reports.estimates import Settings
 from neuronxa_tasks.reports.figures import draw
 from neuronxa_tasks.reports.page.correlation_data import Correlations
-from neuronxa_tasks.reports.page.figures import BESIDE, NAMES, config, templates
 from neuronxa_tasks.reports.page.language_scores import score_name
-from neuronxa_tasks.reports.settings import Settings
+from neuronxa_tasks.reports.page.templates import BESIDE, NAMES, config, templates
 
 # Okabe & Ito's palette keeps apart what people with a colour deficiency see.
 PAPER = {
@@ -42,7 +42,7 @@ def drawings(
         *_pair_drawings(libraries, data),
     ]
     if found.study is not None:
-        made += draw(found.study, found.analysis, libraries, settings.confidence)
+        made += draw(found.study, found.estimates, libraries, settings.confidence)
     return made
 
 

@@ -14,10 +14,10 @@ from typing import Any
 from neuronxa_tasks import __version__
 from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.reports.charts import Libraries
+from neuronxa_tasks.reports.estimates import Settings
 from neuronxa_tasks.reports.page.content import Content
-from neuronxa_tasks.reports.page.figures import BESIDE, NAMES, config, templates
 from neuronxa_tasks.reports.page.language_scores import score_name
-from neuronxa_tasks.reports.settings import Settings
+from neuronxa_tasks.reports.page.templates import BESIDE, NAMES, config, templates
 
 _SECTIONS = (
     ("meaning", "Meaning", "example"),

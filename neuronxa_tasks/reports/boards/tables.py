@@ -1,9 +1,10 @@
-"""The cells of the boards, from the tidy frame, and which boards there are."""
+"""The scores of the boards as tables of cells, from the tidy frame, and which boards there are."""
 
 from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,35 @@ from dataclasses import dataclass
 import pandas as pd
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.names import DEFAULT_METRIC, METRIC_PREFERENCE, METRICS
-from neuronxa_tasks.reports.boards.same_items import Cell
-from neuronxa_tasks.reports.study import model_names
+from neuronxa_tasks.names import DEFAULT_METRIC, METRICS
+from neuronxa_tasks.reports.variables import model_names, usual_metric
 from neuronxa_tasks.results import Results
 from neuronxa_tasks.results.task_names import benchmark_name
 
-"""Alignment metric of a board, unless others are asked for."""
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One score of one model in one language.
+
+    Attributes:
+        value: the score.
+        stderr: its standard error, NaN where it is not known.
+        n: items or sentence pairs, None where it is not known.
+        text: hash of the sentences, empty where it is not known.
+        source: results file.
+        task: task of the harness.
+    """
+
+    value: float
+    stderr: float = math.nan
+    n: int | None = None
+    text: str = ""
+    source: str = ""
+    task: str = ""
+
+
+Cells = Mapping[str, Cell]
+"""Language to cell, of one model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +152,9 @@ def chosen_boards(
             by_label[(key.kind, key.label)][key.metric] = key
     chosen: list[Key] = []
     for (kind, _), found in sorted(by_label.items()):
-        usual = DEFAULT_METRIC if kind == "alignment" else _preferred(found)
+        usual = DEFAULT_METRIC if kind == "alignment" else usual_metric(found)
         chosen += [found[metric] for metric in metrics or [usual] if metric in found]
     return chosen
-
-
-def _preferred(found: Mapping[str, Key]) -> str:
-    return next((name for name in METRIC_PREFERENCE if name in found), min(found))
 
 
 def _unknown(option: str, given: str, known: set[str]) -> NeuronXAError:

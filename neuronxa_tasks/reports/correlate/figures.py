@@ -9,7 +9,7 @@ from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.reports.charts import Drawing, file_name
 from neuronxa_tasks.reports.correlate.alone import Alone
 from neuronxa_tasks.reports.correlate.language_pairs import labels_of, order
-from neuronxa_tasks.reports.settings import Record
+from neuronxa_tasks.reports.estimates import Record
 from neuronxa_tasks.results import LanguagePairs
 
 MAX_MODELS = 6

@@ -6,18 +6,15 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
-from neuronxa_tasks.reports.cells import Study
+from neuronxa_tasks.reports.correlate.prediction_sections import layer_peaks, prediction
 from neuronxa_tasks.reports.correlate.sections import (
     across,
     differences,
     given_covariates,
-    layer_peaks,
-    prediction,
     tests,
     together,
 )
-from neuronxa_tasks.reports.estimate_tables import Analysis
-from neuronxa_tasks.reports.estimates import RESAMPLED_POINTS
+from neuronxa_tasks.reports.estimates import RESAMPLED_POINTS, Estimates, Settings
 from neuronxa_tasks.reports.markdown import (
     computed,
     estimate_text,
@@ -28,12 +25,12 @@ from neuronxa_tasks.reports.markdown import (
     table,
     without_r,
 )
-from neuronxa_tasks.reports.settings import Settings, is_named
+from neuronxa_tasks.reports.study import Study, is_named
 
 
 def write_report(
     study: Study,
-    analysis: Analysis,
+    estimates: Estimates,
     settings: Settings,
     *,
     alone: Sequence[str] = (),
@@ -48,7 +45,7 @@ def write_report(
 
     Args:
         study: what is correlated.
-        analysis: the tables.
+        estimates: the tables.
         settings: how they were made.
         alone: sections that need no benchmark.
         command: the command line that makes the report again.
@@ -60,16 +57,16 @@ def write_report(
     """
     level = f"{settings.confidence:.0%}"
     correlated = [
-        *_primary(study, analysis, settings),
-        *_headline(study, analysis, level),
-        *_by_model(study, analysis),
-        *tests(analysis, settings),
-        *differences(analysis),
-        *given_covariates(analysis),
-        *together(analysis),
-        *across(analysis),
-        *prediction(study, analysis, settings),
-        *layer_peaks(analysis),
+        *_primary(study, estimates, settings),
+        *_headline(study, estimates, level),
+        *_by_model(study, estimates),
+        *tests(estimates),
+        *differences(estimates),
+        *given_covariates(estimates),
+        *together(estimates),
+        *across(estimates),
+        *prediction(study, estimates, settings),
+        *layer_peaks(estimates),
     ]
     parts = [
         "# Correlations" if study.pairs else "# Alignment scores",
@@ -77,7 +74,7 @@ def write_report(
         *(correlated if study.pairs else []),
         *alone,
         *_figures(figures),
-        *_method(analysis, settings),
+        *_method(estimates, settings),
         *_inputs(command, inputs, unmapped, [*study.notes, *notes], versions),
     ]
     return ("\n\n".join(parts) + "\n").encode()
@@ -112,7 +109,7 @@ def _summary_alone(study: Study, level: str) -> str:
     )
 
 
-def _primary(study: Study, analysis: Analysis, settings: Settings) -> list[str]:
+def _primary(study: Study, estimates: Estimates, settings: Settings) -> list[str]:
     primary = settings.primary
     if primary is None:
         return [
@@ -121,7 +118,7 @@ def _primary(study: Study, analysis: Analysis, settings: Settings) -> list[str]:
         ]
     pair = next(pair for pair in study.pairs if is_named(pair, primary))
     record = next(
-        record for record in [*analysis.correlations, *analysis.averages] if record["primary"]
+        record for record in [*estimates.correlations, *estimates.averages] if record["primary"]
     )
     who = record.get("model", f"average over {record.get('models')} models")
     n = record["n"] if "n" in record else span_text(record["n_min"], record["n_max"])
@@ -141,13 +138,13 @@ def _primary(study: Study, analysis: Analysis, settings: Settings) -> list[str]:
     ]
 
 
-def _headline(study: Study, analysis: Analysis, level: str) -> list[str]:
+def _headline(study: Study, estimates: Estimates, level: str) -> list[str]:
     several = len(study.models) > 1
     title = "## Average over models" if several else "## Correlation over languages"
     source = (
-        {(record["x"], record["y"]): record for record in analysis.averages}
+        {(record["x"], record["y"]): record for record in estimates.averages}
         if several
-        else {(record["x"], record["y"]): record for record in analysis.correlations}
+        else {(record["x"], record["y"]): record for record in estimates.correlations}
     )
     ends = ("boot_low", "boot_high")
 
@@ -204,7 +201,7 @@ def _headline(study: Study, analysis: Analysis, level: str) -> list[str]:
                 r_text(record["rho_median"]),
                 p_text(record["q_p"]),
             ]
-            for record in computed(analysis.averages)
+            for record in computed(estimates.averages)
         ]
         header = ["benchmark", "with", "models", "n", "r", "bootstrap", "Fisher", "p", "Holm"]
         header += ["BH", "median rho", "p of Q"]
@@ -217,16 +214,16 @@ def _headline(study: Study, analysis: Analysis, level: str) -> list[str]:
             "intervals allow."
         )
         parts += without_r(
-            [record for record in analysis.averages if math.isnan(record["r"])], ("y", "x")
+            [record for record in estimates.averages if math.isnan(record["r"])], ("y", "x")
         )
     return parts
 
 
-def _by_model(study: Study, analysis: Analysis) -> list[str]:
+def _by_model(study: Study, estimates: Estimates) -> list[str]:
     if len(study.models) < 2:
         return []
-    found = {(r["model"], r["x"], r["y"]): r for r in computed(analysis.correlations)}
-    averages = {(r["x"], r["y"]): r for r in analysis.averages}
+    found = {(r["model"], r["x"], r["y"]): r for r in computed(estimates.correlations)}
+    averages = {(r["x"], r["y"]): r for r in estimates.averages}
     groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for pair in study.pairs:
         key = (pair.x.label, pair.y.label)
@@ -264,8 +261,8 @@ def _figures(figures: Sequence[tuple[str, str]]) -> list[str]:
     return ["## Figures", "All in one page that can be searched: `figures/figures.html`.", lines]
 
 
-def _method(analysis: Analysis, settings: Settings) -> list[str]:
-    families = ", ".join(f"{count} of `{name}`" for name, count in analysis.families.items())
+def _method(estimates: Estimates, settings: Settings) -> list[str]:
+    families = ", ".join(f"{count} of `{name}`" for name, count in estimates.families.items())
     return [
         "## How it was computed",
         f"- Intervals: Fisher's z; bootstrap with {settings.resamples} resamples of languages "
