@@ -14,7 +14,7 @@ CHANCE: Mapping[str, float] = MappingProxyType(
         "xnli": 1 / 3,
         "xstorycloze": 1 / 2,
         "belebele": 1 / 4,
-        "mmmlu": 1 / 4,
+        "m_mmlu": 1 / 4,
         "xcopa": 1 / 2,
         "xwinograd": 1 / 2,
         "pawsx": 1 / 2,

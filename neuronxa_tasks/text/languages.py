@@ -20,7 +20,8 @@ Conventions, where the world's codes leave a choice:
   into `dtp` in 2016 but is a test set of its own.
 * Families follow the top level of Glottolog; creoles stand with their lexifier.
 
-The columns `mmmlu` and `marc` are okapi's `m_mmlu_<code>` and `arc_<code>`, not OpenAI's MMMLU.
+The columns `m_mmlu` and `m_arc` are okapi's `m_mmlu_<code>` and `arc_<code>`. The harness'
+`mmmlu` is OpenAI's MMMLU, another benchmark.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ BENCHMARKS = (
     "xnli",
     "xstorycloze",
     "belebele",
-    "mmmlu",
-    "marc",
+    "m_mmlu",
+    "m_arc",
     "bmlama53",
     "xcopa",
     "xwinograd",

@@ -37,8 +37,8 @@ HARNESS = {
     "xnli": ("xnli", "xnli_"),
     "xstorycloze": ("xstorycloze", "xstorycloze_"),
     "belebele": ("belebele", "belebele_"),
-    "mmmlu": ("okapi/mmlu_multilingual", "m_mmlu_"),
-    "marc": ("okapi/arc_multilingual", "arc_"),
+    "m_mmlu": ("okapi/mmlu_multilingual", "m_mmlu_"),
+    "m_arc": ("okapi/arc_multilingual", "arc_"),
     "xcopa": ("xcopa", "xcopa_"),
     "xwinograd": ("xwinograd", "xwinograd_"),
     "pawsx": ("paws-x", "paws_"),
@@ -153,7 +153,7 @@ def test_english_is_the_pivot_everywhere_it_exists() -> None:
     english = language("eng_Latn")
     assert english.flores
     assert english.tatoeba is None  # the other side of every pair
-    assert {b for b in BENCHMARKS if b not in english.benchmarks} == {"marc", "xcopa"}
+    assert {b for b in BENCHMARKS if b not in english.benchmarks} == {"m_arc", "xcopa"}
 
 
 def test_aliases_are_unique_and_shadow_no_key() -> None:
@@ -363,8 +363,8 @@ def test_resolve(text: str, code: str) -> None:
 def test_the_codes_of_a_benchmark_win_over_the_conventions() -> None:
     assert resolve("sr").code == "srp_Cyrl"
     assert resolve("sr", "bmlama53").code == "srp_Cyrl"
-    assert resolve("sr", "mmmlu").code == "srp_Latn"
-    assert resolve("sr", "marc").code == "srp_Latn"
+    assert resolve("sr", "m_mmlu").code == "srp_Latn"
+    assert resolve("sr", "m_arc").code == "srp_Latn"
     assert resolve("srp", "tatoeba").code == "srp_Latn"
     assert resolve("eu", "xnli").code == "eus_Latn"  # not in XNLI proper: looked up like any other
 

@@ -23,8 +23,8 @@ HARNESS: Mapping[str, str] = {
     "xnli": "xnli",
     "xstorycloze": "xstorycloze",
     "belebele": "belebele",
-    "mmmlu": "m_mmlu",
-    "marc": "arc_multilingual",
+    "m_mmlu": "m_mmlu",
+    "m_arc": "arc_multilingual",
     BMLAMA: task_name(BMLAMA),
     "xcopa": "xcopa",
     "xwinograd": "xwinograd",
@@ -32,7 +32,7 @@ HARNESS: Mapping[str, str] = {
 }
 """Column of the language table -> the group or tag that runs the benchmark in all languages."""
 
-PAPER = ("xnli", BMLAMA, "belebele", "marc", "mmmlu")
+PAPER = ("xnli", BMLAMA, "belebele", "m_arc", "m_mmlu")
 """The benchmarks of the NeuronXA paper."""
 
 VERSION = 1.0
