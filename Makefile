@@ -44,8 +44,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m neuronxa_tasks.harness.configs.task_yaml --check
-	$(BIN)/python -m neuronxa_tasks.harness.configs.benchmark_yaml --check
+	$(BIN)/python -m neuronxa_tasks.harness.configs --check
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow"
@@ -54,8 +53,7 @@ test-all: lint
 	$(BIN)/python -m pytest
 
 configs: $(READY)
-	$(BIN)/python -m neuronxa_tasks.harness.configs.task_yaml
-	$(BIN)/python -m neuronxa_tasks.harness.configs.benchmark_yaml
+	$(BIN)/python -m neuronxa_tasks.harness.configs
 
 clean:
 	rm -rf .venv demo-results .pytest_cache .mypy_cache .ruff_cache .hypothesis

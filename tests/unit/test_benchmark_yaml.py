@@ -53,11 +53,6 @@ def leaves(harness: Any, name: str) -> list[str]:
     return everything
 
 
-def test_repository_holds_what_is_generated() -> None:
-    message = "run: python -m neuronxa_tasks.harness.configs.benchmark_yaml"
-    assert benchmark_yaml.differences(CONFIGS) == {}, message
-
-
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
 def test_groups_hold_alignment_and_benchmark_of_the_same_languages(
     harness: Any, benchmark: str
@@ -136,23 +131,3 @@ def test_documented_commands_name_what_exists(harness: Any) -> None:
         for tasks in named:
             assert harness.load(tasks.split(","))["tasks"]
         assert set(re.findall(r"`(neuronxa_(?:with|flores)_\w+)`", text)) <= set(harness.all_tasks)
-
-
-def test_check_and_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = str(tmp_path)
-    assert benchmark_yaml.main(["--check", "--root", root]) == 1
-    assert "missing: benchmarks/_neuronxa_paper.yaml" in capsys.readouterr().out
-    assert benchmark_yaml.main(["--root", root]) == 0
-    assert benchmark_yaml.main(["--check", "--root", root]) == 0
-    (tmp_path / "bmlama53" / "neuronxa_bmlama53_en.yaml").write_text("x\n", encoding="utf-8")
-    mine = tmp_path / "benchmarks" / "mine.yaml"
-    mine.touch()
-    capsys.readouterr()
-    assert benchmark_yaml.main(["--check", "--root", root]) == 1
-    assert capsys.readouterr().out.splitlines() == [
-        "left over: benchmarks/mine.yaml",
-        "differs: bmlama53/neuronxa_bmlama53_en.yaml",
-    ]
-    assert benchmark_yaml.main(["--root", root]) == 0
-    assert benchmark_yaml.differences(tmp_path) == {"benchmarks/mine.yaml": "left over"}
-    assert mine.exists()

@@ -44,12 +44,6 @@ def harness_alone() -> set[str]:
     return set(TaskManager().all_tasks)
 
 
-def test_repository_holds_what_is_generated() -> None:
-    assert task_yaml.differences(CONFIGS) == {}, (
-        "run: python -m neuronxa_tasks.harness.configs.task_yaml"
-    )
-
-
 @pytest.mark.parametrize(("corpus", "size"), [("flores", 204), ("tatoeba", 112)])
 def test_every_language_is_indexed_and_has_its_own_task(
     harness: Any, corpus: str, size: int
@@ -178,28 +172,3 @@ def test_any_text_survives_yaml(text: str) -> None:
     for loader in (yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         config = yaml.load(shared.encode("utf-8"), Loader=loader)
         assert config["dataset_kwargs"] == {"data_dir": text}
-
-
-def test_check_and_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    root = str(tmp_path)
-    assert task_yaml.main(["--check", "--root", root]) == 1
-    assert "missing: flores/_neuronxa_flores.yaml" in capsys.readouterr().out
-    assert task_yaml.main(["--root", root]) == 0
-    assert task_yaml.main(["--check", "--root", root]) == 0
-
-    flores = tmp_path / "flores"
-    (flores / "neuronxa_flores_fra_Latn.yaml").write_text("task: x\n", encoding="utf-8")
-    (flores / "neuronxa_flores_old_Latn.yaml").write_text("task: y\n", encoding="utf-8")
-    (flores / "utils.py").write_text("", encoding="utf-8")
-    cloze = flores / "neuronxa_world_cloze_fra_Latn.yaml"
-    cloze.write_text("task: z\n", encoding="utf-8")
-    capsys.readouterr()
-    assert task_yaml.main(["--check", "--root", root]) == 1
-    assert capsys.readouterr().out.splitlines() == [
-        "differs: flores/neuronxa_flores_fra_Latn.yaml",
-        "left over: flores/neuronxa_flores_old_Latn.yaml",
-    ]
-    assert task_yaml.main(["--root", root]) == 0
-    assert task_yaml.differences(tmp_path) == {}
-    assert cloze.exists()
-    assert (flores / "utils.py").exists()

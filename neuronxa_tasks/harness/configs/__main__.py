@@ -1,0 +1,7 @@
+"""`python -m neuronxa_tasks.harness.configs`."""
+
+import sys
+
+from neuronxa_tasks.harness.configs.generate import main
+
+sys.exit(main())
