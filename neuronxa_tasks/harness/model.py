@@ -23,6 +23,7 @@ from neuronxa_tasks.harness.matrices import matrices
 from neuronxa_tasks.harness.means import mean_blocks
 from neuronxa_tasks.harness.printed_table import recorded
 from neuronxa_tasks.harness.processes import check_rank, gather, share, together
+from neuronxa_tasks.harness.quantised import bits_config
 from neuronxa_tasks.harness.scoring import Keep, by_line, encoder, score
 from neuronxa_tasks.resume.fingerprint import fingerprint
 from neuronxa_tasks.resume.kept import (
@@ -80,6 +81,10 @@ class NeuronXALM(HFLM):  # type: ignore[misc]
         if parallel and hasattr(self, "accelerator"):
             self._rank = self.accelerator.process_index
             self._world_size = self.accelerator.num_processes
+
+    def _create_model(self, *args: Any, quantization_config: Any = None, **kwargs: Any) -> None:
+        bits = bits_config(kwargs)  # takes its arguments out
+        super()._create_model(*args, quantization_config=bits or quantization_config, **kwargs)
 
     def neuron_states(self, requests: Sequence[Any]) -> list[SentenceRivals | None]:
         """Answer the alignment requests of a run; see `neuron_states`."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.states.families import FAMILIES, NO_FFN, Dense, Family
 from neuronxa_tasks.states.layout import FFN, DenseNeurons, Layout, RoutedNeurons
+
+READABLE = frozenset((torch.float16, torch.bfloat16, torch.float32))
+"""Dtypes of experts' weights that can be computed with."""
 
 
 def locate(model: Any) -> Layout:
@@ -107,16 +111,22 @@ def _experts(block: nn.Module, path: str, name: str, found: str) -> RoutedNeuron
     experts = block.get_submodule(path)
     entry = "gate_up_proj" if getattr(experts, "has_gate", True) else "up_proj"
     matrices = [getattr(experts, each, None) for each in (entry, "down_proj")]
-    if any(
-        not isinstance(each, nn.Parameter) or each.ndim != 3 or not each.is_floating_point()
-        for each in matrices
-    ):
+    if any(not isinstance(each, nn.Parameter) or each.ndim != 3 for each in matrices):
         raise NeuronXAError(
             f"The experts `{name}.{path}` of {found} ({type(experts).__name__}) do not hold "
-            "their weights as floating-point matrices, because they are quantised, wrapped by an "
-            "adapter, or stored otherwise by another version of transformers, so their neurons "
-            "cannot be read. Load the model without quantisation, merge the adapter "
-            "(merge_and_unload), or run the benchmarks alone."
+            "their weights as matrices, because they are quantised, wrapped by an adapter, or "
+            "stored otherwise by another version of transformers, so their neurons cannot be "
+            "read. Load the model without quantisation, merge the adapter (merge_and_unload), or "
+            "run the benchmarks alone."
+        )
+    others = {each.dtype for each in matrices} - READABLE  # type: ignore[union-attr]
+    if others:
+        dtypes = ", ".join(sorted(str(each).removeprefix("torch.") for each in others))
+        raise NeuronXAError(
+            f"The experts `{name}.{path}` of {found} ({type(experts).__name__}) hold their weights "
+            f"as {dtypes}: they are quantised, and only their own kernels know the scales, so "
+            "their neurons cannot be read. Load the model in bfloat16, float16 or "
+            "float32, or run the benchmarks alone."
         )
     count, rows, columns = matrices[1].shape  # type: ignore[union-attr]
     each = rows if getattr(experts, "is_transposed", False) else columns

@@ -9,6 +9,7 @@ import pytest
 import torch
 from models import TINY, byte_tokenizer, tiny_model
 from torch import nn
+from transformers.integrations.finegrained_fp8 import FP8Experts
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.states.encoder import Encoder
@@ -115,6 +116,23 @@ def test_experts_without_matrices_are_refused() -> None:
     experts.gate_up_proj = nn.Parameter(experts.gate_up_proj.to(torch.uint8), requires_grad=False)
     with pytest.raises(NeuronXAError, match=r"`layers.1.mlp.experts` .* quantised"):
         locate(model)
+
+
+def test_float8_experts_are_refused_by_name() -> None:
+    model = tiny_model("qwen3_moe")
+    experts = FP8Experts(model.config, block_size=(16, 16))
+    assert experts.gate_up_proj.dtype == torch.float8_e4m3fn
+    model.model.layers[1].mlp.experts = experts
+    with pytest.raises(
+        NeuronXAError, match=r"`layers.1.mlp.experts` .*FP8Experts.* float8_e4m3fn: .* bfloat16"
+    ):
+        Encoder(model, TOKENIZER)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_experts_in_half_precision(dtype: torch.dtype) -> None:
+    vectors = Encoder(tiny_model("qwen3_moe").to(dtype), TOKENIZER)(TEXT)
+    assert all(bool((each > 0).any()) for each in vectors.nav)
 
 
 def test_experts_that_are_bypassed() -> None:

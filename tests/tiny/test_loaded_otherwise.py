@@ -27,6 +27,7 @@ from transformers import (
 )
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.harness.model import NeuronXALM
 from neuronxa_tasks.states.encoder import Encoder
 from neuronxa_tasks.states.locate import locate
 from neuronxa_tasks.states.vectors import SentenceVectors
@@ -147,10 +148,13 @@ def test_experts_on_disk_are_refused(tmp_path: Path) -> None:
         Encoder(spread, TOKENIZER)(TEXT)
 
 
-@pytest.mark.skipif(
+needs_bitsandbytes = pytest.mark.skipif(
     importlib.util.find_spec("bitsandbytes") is None,
     reason="bitsandbytes is not installed; pip install bitsandbytes",
 )
+
+
+@needs_bitsandbytes
 @pytest.mark.parametrize("option", ["load_in_8bit", "load_in_4bit"])
 @pytest.mark.parametrize("model_type", ["llama", "mixtral"])
 def test_quantised_on_the_cpu(model_type: str, option: str, tmp_path: Path) -> None:
@@ -162,6 +166,26 @@ def test_quantised_on_the_cpu(model_type: str, option: str, tmp_path: Path) -> N
     )
     assert "bit" in type(quantised.model.layers[0].self_attn.q_proj).__name__
     exact, ours = Encoder(model, TOKENIZER)(TEXT), Encoder(quantised, TOKENIZER)(TEXT)
+    for one, other in zip(ours.nas, exact.nas, strict=True):
+        assert float(torch.nn.functional.cosine_similarity(one, other).min()) > 0.8
+
+
+@needs_bitsandbytes
+@pytest.mark.parametrize(
+    ("arguments", "layer"),
+    [
+        ("load_in_8bit=True", "Linear8bitLt"),
+        ("load_in_4bit=True,bnb_4bit_quant_type=nf4,bnb_4bit_compute_dtype=float32", "Linear4bit"),
+        ("load_in_8bit=False", "Linear"),
+    ],
+)
+def test_bits_as_model_arguments(arguments: str, layer: str, tmp_path: Path) -> None:
+    model = tiny_model("llama", hidden_size=64, intermediate_size=128, head_dim=16)
+    model.save_pretrained(tmp_path)
+    TOKENIZER.save_pretrained(tmp_path)
+    lm = NeuronXALM.create_from_arg_string(f"pretrained={tmp_path},{arguments}", {"device": "cpu"})
+    assert type(lm.model.model.layers[0].mlp.down_proj).__name__ == layer
+    exact, ours = Encoder(model, TOKENIZER)(TEXT), Encoder(lm.model, TOKENIZER)(TEXT)
     for one, other in zip(ours.nas, exact.nas, strict=True):
         assert float(torch.nn.functional.cosine_similarity(one, other).min()) > 0.8
 
@@ -178,6 +202,7 @@ import sys
 from transformers import AutoModelForCausalLM
 from neuronxa_tasks.states.locate import locate
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.harness.model import NeuronXALM
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1], tp_plan="auto")
 try:
     locate(model)
