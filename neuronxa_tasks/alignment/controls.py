@@ -79,7 +79,7 @@ def untrained(lm: Any, seed: int) -> Iterator[Any]:
             trust_remote_code=type(trained).__module__.startswith("transformers_modules"),
         )
     if type(fresh) is not type(trained):
-        raise _refusal(
+        raise refusal(
             f"the config describes a {type(fresh).__name__} and the model is a "
             f"{type(trained).__name__}"
         )
@@ -95,19 +95,20 @@ def untrained(lm: Any, seed: int) -> Iterator[Any]:
 
 def _check(model: Any) -> None:
     if hasattr(model, "peft_config") or getattr(model, "_hf_peft_config_loaded", False):
-        raise _refusal("it has an adapter (PEFT), whose fresh weights would change nothing")
+        raise refusal("it has an adapter (PEFT), whose fresh weights would change nothing")
     if (
         getattr(model, "is_quantized", False)
         or getattr(model, "quantization_method", None) is not None
         or getattr(model.config, "quantization_config", None) is not None
     ):
-        raise _refusal("it is quantised, and fresh weights cannot be drawn in that form")
+        raise refusal("it is quantised, and fresh weights cannot be drawn in that form")
     places = set((getattr(model, "hf_device_map", None) or {}).values())
     if len(places) > 1 or (getattr(model, "tp_size", None) or 1) > 1:
-        raise _refusal("it is spread over devices, and a second one would not fit beside it")
+        raise refusal("it is spread over devices, and a second one would not fit beside it")
 
 
-def _refusal(reason: str) -> NeuronXAError:
+def refusal(reason: str) -> NeuronXAError:
+    """The error where the control `untrained` cannot be made; `reason` is part of a sentence."""
     return NeuronXAError(
         f"The control `untrained` cannot be made for this model: {reason}. Leave the control out "
         "here, and run it once with the plain checkpoint on one device: the floor belongs to the "

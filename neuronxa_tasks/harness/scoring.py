@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from neuronxa_tasks.alignment.bits_per_byte import bits_per_byte, log_likelihoods
-from neuronxa_tasks.alignment.controls import shuffled_profile, untrained
+from neuronxa_tasks.alignment.controls import refusal, shuffled_profile, untrained
 from neuronxa_tasks.alignment.covariates import covariates, number
 from neuronxa_tasks.alignment.profile import Profile, profile
 from neuronxa_tasks.harness.blocks import (
@@ -28,6 +28,7 @@ from neuronxa_tasks.harness.softmax import float32_softmax
 from neuronxa_tasks.resume.kept import Kept, Result
 from neuronxa_tasks.schema import ControlRun, RivalsBlock, SentenceRivals, TaskBlock, TokensBlock
 from neuronxa_tasks.states.encoder import Encoder
+from neuronxa_tasks.states.forward import whole_call
 from neuronxa_tasks.states.vectors import SentenceVectors
 from neuronxa_tasks.text.sentence_pairs import Pairs
 
@@ -145,6 +146,8 @@ def _floors(lm: Any, tasks: dict[str, Pairs], kept: Kept) -> dict[str, list[Cont
                     floors[name].append(found)
         if not missing:
             continue
+        if (whole := whole_call(lm)) is not None:
+            raise refusal(f"{whole.why}, which is run as a whole and would not know other weights")
         with untrained(lm, seed) as model:
             for name, run in _each(
                 lm, model, missing, partial(_floor, seed), f"Untrained weights, seed {seed}"
@@ -223,6 +226,7 @@ def encoder(
     batch = lm.batch_size
     if not isinstance(batch, int):  # "auto": start high; the encoder halves when memory runs out
         batch = lm.max_batch_size or DEFAULT_BATCH
+    whole = whole_call(lm)
     return Encoder(
         model,
         lm.tokenizer,
@@ -233,6 +237,7 @@ def encoder(
         batch_size=batch,
         max_length=lm.max_length,
         add_special_tokens=lm.add_bos_token,
+        call=None if whole is None else whole.call,
     )
 
 

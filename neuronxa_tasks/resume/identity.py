@@ -19,11 +19,11 @@ from typing import Any
 import torch
 
 from neuronxa_tasks.resume.fingerprint import unread
+from neuronxa_tasks.states.forward import has_foreign_hook, is_patched, whole_call
 
 _LIBRARIES = ("lm_eval", "numpy", "tokenizers", "torch", "transformers")
 _LEFT_OUT = ("_name_or_path", "name_or_path", "transformers_version")
 """Where a model came from does not matter: its weights are read."""
-_HARMLESS_HOOKS = ("accelerate.", "transformers.", "peft.", "torch.")
 _SCORE_PATH = ("text", "statistics", "states", "alignment", "resume", "harness")
 """Packages whose code decides a score. Results, reports, commands and the toy world do not."""
 _FREE_SETTINGS = ("pairs",)
@@ -49,6 +49,9 @@ def run_identity(lm: Any, weights: str, encoder: Any) -> str | Unnameable:
         A sha256; or the reason why there is none: a part of the model cannot be seen.
     """
     model = lm.model
+    whole = whole_call(lm)
+    if whole is not None and whole.of_class:
+        return Unnameable(f"its {whole.why}, of which not everything can be seen")
     if names := unread(model):
         return Unnameable(f"weights are offloaded and were not read, such as {names[0]}")
     if hooked := _foreign_hooks(model):
@@ -131,12 +134,7 @@ def score_modules(package: Path) -> list[Path]:
 def _foreign_hooks(model: Any) -> str:
     """Name of the first module with a hook of somebody else's, who may change what it computes."""
     for name, module in model.named_modules():
-        for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values()):
-            home = str(getattr(hook, "__module__", "") or "")
-            if not f"{home}.".startswith(_HARMLESS_HOOKS):
-                return name or type(module).__name__
-        patched = vars(module).get("forward")
-        if patched is not None and not hasattr(module, "_hf_hook"):
+        if has_foreign_hook(module) or is_patched(module):
             return name or type(module).__name__
     return ""
 

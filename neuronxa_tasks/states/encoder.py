@@ -42,6 +42,8 @@ class Encoder:
         routed_nav: In a mixture of experts, multiply NAV by the routing weight of the expert. Off
             by default, so that NAV is the activation itself, as in a dense model.
         variants: Also give the vectors that these variants compare; see `SentenceVectors`.
+        call: Runs the whole model on token ids [B, T], padded on the right, where that is more
+            than its decoder does; see `whole_call`. Costs the logits, [B, T, vocabulary].
 
     Raises:
         NeuronXAError: An unknown option, an architecture whose neurons are not known, or one
@@ -60,6 +62,7 @@ class Encoder:
         add_special_tokens: bool | None = None,
         routed_nav: bool = False,
         variants: Collection[str] = (),
+        call: Callable[[Tensor], Any] | None = None,
     ) -> None:
         one_of("tap", tap, TAPS)
         one_of("weights", weights, WEIGHTS)
@@ -71,8 +74,11 @@ class Encoder:
         self.tap: Tap = tap
         self.weights: Weights = weights
         self.batch_size = batch_size
-        self._taps = Taps(self.layout, tap, routed_nav=routed_nav, variants=variants)
+        self._taps = Taps(
+            self.layout, tap, routed_nav=routed_nav, variants=variants, late=call is not None
+        )
         self._model = model
+        self._call = call
         self.tokenizer = tokenizer
         self._special = (
             {} if add_special_tokens is None else {"add_special_tokens": add_special_tokens}
@@ -211,6 +217,10 @@ class Encoder:
         mask = (torch.arange(longest) < lengths.unsqueeze(1)).long()
         device = self._model.device
         self._taps.begin(token_weights(lengths, longest, self.weights))
+        if self._call is not None:
+            # No mask: the harness gives none either, and no token sees what comes after it.
+            self._call(ids.to(device))
+            return self._taps.end()
         # The decoder alone: the LM head would make [B, T, vocabulary] logits that nobody reads.
         output = self.layout.decoder(
             input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False

@@ -48,13 +48,15 @@ class _Place(NamedTuple):
 class Taps:
     """Context manager that reads NAS, NAV and hidden states of every forward pass inside it.
 
-    Use `begin` before and `end` after each call of the decoder.
+    Use `begin` before and `end` after each call of the decoder, or of a model around it.
 
     Args:
         layout: Where the neurons are.
         tap: `gate` reads act(W_gate x), `inner` reads the input of the down projection.
         routed_nav: Multiply the NAV of a routed expert by its routing weight.
         variants: Also read what these compare; a variant that needs nothing is passed over.
+        late: Place the hooks anew each time the decoder starts, behind those that somebody placed
+            for this pass, so that their changes are read too.
 
     Raises:
         NeuronXAError: `up_sign` is among the variants and a feed-forward network has no gate.
@@ -67,6 +69,7 @@ class Taps:
         *,
         routed_nav: bool = False,
         variants: Collection[str] = (),
+        late: bool = False,
     ) -> None:
         self._layout = layout
         self._tap: Tap = tap
@@ -77,6 +80,8 @@ class Taps:
             self._makes["top"] = top_decile
         if "up" in self._also:
             _refuse_without_gate(layout)
+        self._late = late
+        self._starts: torch.utils.hooks.RemovableHandle | None = None
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
         self._tokens: dict[torch.device, Tokens] = {}
         self._neurons: dict[_Place, list[dict[str, Tensor]]] = {}  # each time the hook fired
@@ -84,10 +89,10 @@ class Taps:
 
     def __enter__(self) -> Taps:
         try:
-            for index, ffn in enumerate(self._layout.ffns):
-                for part, neurons in enumerate(ffn.neurons):
-                    self._place(index, part, neurons)
-            self._place_blocks()
+            if self._late:
+                self._starts = self._layout.decoder.register_forward_pre_hook(self._start)
+            else:
+                self._place_all()
         except BaseException:
             self._remove()
             raise
@@ -111,11 +116,12 @@ class Taps:
         self._neurons = {place: [] for place in self._neurons}
         self._hidden = [[] for _ in range(len(self._layout.blocks) + 1)]
 
-    def end(self, last: Tensor) -> Pooled:
+    def end(self, last: Tensor | None = None) -> Pooled:
         """Check that every hook fired once and hand over the sentence vectors.
 
         Args:
-            last: [B, T, d], the decoder's output; after the final norm, as MEXA takes it.
+            last: [B, T, d], the decoder's output; after the final norm, as MEXA takes it. Late
+                hooks have seen it themselves.
 
         Returns:
             `nas`, `nav` and, where asked for, `top` and `up`: one tensor [B, F] float32 per
@@ -125,7 +131,8 @@ class Taps:
         Raises:
             NeuronXAError: A hook fired more or less than once.
         """
-        self._hidden[-1] = [self._pool_hidden(last)]
+        if last is not None:
+            self._hidden[-1].append(self._pool_hidden(last))
         networks: list[list[dict[str, Tensor]]] = [
             [{} for _ in ffn.neurons] for ffn in self._layout.ffns
         ]
@@ -148,10 +155,25 @@ class Taps:
         self._forget()
         return pooled
 
+    def _start(self, *_: Any) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self._place_all()
+        self._handles.append(
+            self._layout.decoder.register_forward_hook(self._block_output(len(self._hidden) - 1))
+        )
+
+    def _place_all(self) -> None:
+        for index, ffn in enumerate(self._layout.ffns):
+            for part, neurons in enumerate(ffn.neurons):
+                self._place(index, part, neurons)
+        self._place_blocks()
+
     def _place(self, network: int, part: int, neurons: DenseNeurons | RoutedNeurons) -> None:
         def keep(tap: str) -> Callable[[dict[str, Tensor]], None]:
             place = _Place(network, part, tap)
-            self._neurons[place] = []
+            self._neurons.setdefault(place, [])
             return lambda vectors: self._neurons[place].append(vectors)
 
         add = self._handles.append
@@ -198,7 +220,7 @@ class Taps:
 
     def _block_output(self, index: int) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_: nn.Module, __: Any, output: Any) -> None:
-            states = output[0] if type(output) is tuple else output
+            states = output if isinstance(output, Tensor) else output[0]
             self._hidden[index].append(self._pool_hidden(states))
 
         return hook
@@ -276,9 +298,10 @@ class Taps:
         )
 
     def _remove(self) -> None:
-        for handle in self._handles:
+        for handle in (*self._handles, *([self._starts] if self._starts else [])):
             handle.remove()
         self._handles.clear()
+        self._starts = None
         self._neurons.clear()
         self._forget()
 
