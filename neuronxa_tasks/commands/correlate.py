@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import platform
 import shlex
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neuronxa_tasks.commands.results_options import (
+    RESAMPLES,
+    add_drawing,
     add_reading,
+    add_repeatable,
     add_results,
+    check_drawing,
+    describe,
+    drawing_words,
+    flag_words,
     harness_paths,
+    package_versions,
     read,
     reading_words,
+    repeated_words,
 )
+from neuronxa_tasks.errors import NeuronXAError
 
 if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
     from neuronxa_tasks.reports.charts import Drawing
@@ -43,9 +51,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.description = DESCRIPTION
-    parser.epilog = EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    describe(parser, DESCRIPTION, EXAMPLES)
     add = parser.add_argument
     add_results(parser)
     add("-o", "--out", type=Path, required=True, metavar="OUT", help="folder to write")
@@ -54,19 +60,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="BENCHMARK:METRIC[:MODEL]",
         help="the one cell that was chosen beforehand; it is not adjusted for the others",
     )
-    add(
+    add_repeatable(
+        parser,
         "--benchmark",
-        action="append",
-        default=[],
-        metavar="NAME[:METRIC]",
-        help="use this benchmark (repeatable; default: all, by accuracy)",
+        "NAME[:METRIC]",
+        "use this benchmark (repeatable; default: all, by accuracy)",
     )
-    add(
+    add_repeatable(
+        parser,
         "--metric",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="use this alignment metric (repeatable; default: scores and text baselines)",
+        "NAME",
+        "use this alignment metric (repeatable; default: scores and text baselines)",
     )
     add(
         "--between",
@@ -78,12 +82,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CODE",
         help="language left out (default: that of the alignment, or English); `none` keeps all",
     )
-    add(
+    add_repeatable(
+        parser,
         "--covariates",
-        action="append",
-        default=[],
-        metavar="CSV_OR_NAME",
-        help="columns by language, such as log resource, or a covariate of the results, such as "
+        "CSV_OR_NAME",
+        "columns by language, such as log resource, or a covariate of the results, such as "
         "bits_per_byte; beside fertility, script and family (repeatable)",
     )
     add_reading(parser)
@@ -93,9 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep other settings (shots, n, tap) apart as benchmarks of their own",
     )
     add("--mixed-model", action="store_true", help="fit mixed models (needs statsmodels)")
-    add("--seed", type=int, default=0, help="of all random draws (default: 0)")
-    add("--resamples", type=int, default=9999, help="per interval and p (default: 9999)")
-    add("--confidence", type=float, default=0.95, help="of all intervals (default: 0.95)")
+    add_drawing(parser, f"per interval and p (default: {RESAMPLES})")
     add("--no-figures", action="store_true", help="write tables only")
     parser.set_defaults(action=run)
 
@@ -148,7 +149,8 @@ def run(options: argparse.Namespace) -> int:
         drawings = draw(study, estimates, libraries, settings.confidence)
         drawings += draw_alone(alone, libraries.altair)
     files = {} if libraries is None else render(drawings, libraries, "neuronxa correlate")
-    versions = _versions(options.mixed_model) | (libraries.versions() if libraries else {})
+    versions = package_versions(*(["statsmodels"] if options.mixed_model else []))
+    versions |= libraries.versions() if libraries else {}
     files |= _documents(
         options,
         results,
@@ -244,24 +246,15 @@ def _documents(
 
 
 def _check_options(options: argparse.Namespace) -> None:
-    from neuronxa_tasks.errors import NeuronXAError
-    from neuronxa_tasks.statistics.columns import check_confidence, check_resamples
-
-    check_confidence(options.confidence)
-    check_resamples(options.resamples, "--resamples")
+    check_drawing(options)
     if options.mixed_model and find_spec("statsmodels") is None:
         raise NeuronXAError(
             "--mixed-model was given, but statsmodels, which fits it, is not installed. Type "
             "`pip install statsmodels`, or leave the option out: `pooled.csv` needs nothing."
         )
-    if options.seed < 0:
-        raise NeuronXAError(
-            f"--seed is {options.seed}, but seeds are whole numbers from 0. Type for example 0."
-        )
 
 
 def _primary(text: str | None) -> Primary | None:
-    from neuronxa_tasks.errors import NeuronXAError
     from neuronxa_tasks.reports.study import Primary
 
     if text is None:
@@ -275,37 +268,17 @@ def _primary(text: str | None) -> Primary | None:
     return Primary(parts[0], parts[1], parts[2] if len(parts) > 2 else None)
 
 
-def _versions(mixed: bool) -> dict[str, str]:
-    from neuronxa_tasks import __version__
-
-    packages = ["numpy", "scipy", "pandas", *(["statsmodels"] if mixed else [])]
-    return {
-        "neuronxa-tasks": __version__,
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in packages},
-    }
-
-
 def _command(options: argparse.Namespace) -> str:
     """The command line that makes the same files again; OUT is not part of the result."""
     words = ["neuronxa", "correlate", *options.results, "-o", "OUT"]
     if options.primary:
         words += ["--primary", options.primary]
     words += reading_words(options)
-    for name in ("benchmark", "metric", "covariates"):
-        for value in getattr(options, name):
-            words += [f"--{name}", value]
+    words += repeated_words(options, "benchmark", "metric", "covariates")
     if options.pivot:
         words += ["--pivot", options.pivot]
-    for name in ("between", "separate", "mixed_model", "no_figures"):
-        if getattr(options, name):
-            words.append(f"--{name.replace('_', '-')}")
-    if options.resamples != 9999:
-        words += ["--resamples", str(options.resamples)]
-    if options.confidence != 0.95:
-        words += ["--confidence", str(options.confidence)]
-    words += ["--seed", str(options.seed)]
-    return shlex.join(words)
+    words += flag_words(options, "between", "separate", "mixed_model", "no_figures")
+    return shlex.join([*words, *drawing_words(options)])
 
 
 def _told(out: Path, estimates: Estimates) -> str:

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neuronxa_tasks.commands.results_options import add_latest, describe
+
 if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
     from neuronxa_tasks.reports.gate.checkpoint import Checkpoint
     from neuronxa_tasks.reports.gate.rules import Rules
@@ -40,9 +42,7 @@ INDEX = "gate.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.description = DESCRIPTION
-    parser.epilog = EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    describe(parser, DESCRIPTION, EXAMPLES)
     add = parser.add_argument
     for side in ("baseline", "candidate"):
         add(
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     add("--config", type=Path, metavar="TOML", help="the rules (default: those of docs/gate.md)")
     add("-o", "--out", type=Path, metavar="OUT", help="folder for gate.md, gate.json and gate.xml")
-    add("--latest", action="store_true", help="of a task that was run twice, keep the latest")
+    add_latest(parser)
     parser.set_defaults(action=run)
 
 

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import platform
 import shlex
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuronxa_tasks.commands.results_options import add_reading, add_results, read, reading_words
+from neuronxa_tasks.commands.results_options import (
+    RESAMPLES,
+    add_drawing,
+    add_reading,
+    add_repeatable,
+    add_results,
+    check_drawing,
+    describe,
+    drawing_words,
+    package_versions,
+    read,
+    reading_words,
+    repeated_words,
+)
 
 if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
     from collections.abc import Sequence
@@ -36,32 +47,27 @@ INDEX = "leaderboard.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.description = DESCRIPTION
-    parser.epilog = EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    describe(parser, DESCRIPTION, EXAMPLES)
     add = parser.add_argument
     add_results(parser)
     add("-o", "--out", type=Path, required=True, metavar="OUT", help="folder to write")
-    add(
+    add_repeatable(
+        parser,
         "--metric",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="rank by this metric (repeatable; default: nasca, and acc of benchmarks)",
+        "NAME",
+        "rank by this metric (repeatable; default: nasca, and acc of benchmarks)",
     )
-    add(
+    add_repeatable(
+        parser,
         "--benchmark",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="show this benchmark or corpus (repeatable; default: all)",
+        "NAME",
+        "show this benchmark or corpus (repeatable; default: all)",
     )
-    add(
+    add_repeatable(
+        parser,
         "--languages",
-        action="append",
-        default=[],
-        metavar="LIST",
-        help="only these: codes with commas, or a benchmark, such as xnli, for its languages",
+        "LIST",
+        "only these: codes with commas, or a benchmark, such as xnli, for its languages",
     )
     add(
         "--by",
@@ -69,12 +75,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GROUP",
         help="language (default), script, family, genus, or a column of --covariates",
     )
-    add(
+    add_repeatable(
+        parser,
         "--covariates",
-        action="append",
-        default=[],
-        metavar="CSV",
-        help="columns by language, such as a resource class, for --by",
+        "CSV",
+        "columns by language, such as a resource class, for --by",
     )
     add(
         "--missing",
@@ -84,9 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "leave the model unranked",
     )
     add_reading(parser)
-    add("--seed", type=int, default=0, help="of all random draws (default: 0)")
-    add("--resamples", type=int, default=9999, help="of languages (default: 9999)")
-    add("--confidence", type=float, default=0.95, help="of all intervals (default: 0.95)")
+    add_drawing(parser, f"of languages (default: {RESAMPLES})")
     parser.set_defaults(action=run)
 
 
@@ -99,7 +102,6 @@ def run(options: argparse.Namespace) -> int:
     """
     import numpy as np
 
-    from neuronxa_tasks.errors import NeuronXAError
     from neuronxa_tasks.reports.boards.board import build_boards
     from neuronxa_tasks.reports.leaderboard.groupings import grouping, wanted_languages
     from neuronxa_tasks.reports.leaderboard.pages import (
@@ -110,10 +112,7 @@ def run(options: argparse.Namespace) -> int:
     )
     from neuronxa_tasks.reports.output import check_out, write_folder
 
-    if options.seed < 0:
-        raise NeuronXAError(
-            f"--seed is {options.seed}, but seeds are whole numbers from 0. Type for example 0."
-        )
+    check_drawing(options)
     check_out(options.out, MADE_BY, INDEX)
     by = grouping(options.by, options.covariates)
     results = read(options, "separate")
@@ -160,7 +159,6 @@ def _tables(
     """The CSV files and the index."""
     from dataclasses import asdict
 
-    from neuronxa_tasks import __version__
     from neuronxa_tasks.reports.output import to_csv, to_json
 
     files = {"leaderboard.csv": to_csv(models), "scores.csv": to_csv(scores)}
@@ -168,11 +166,7 @@ def _tables(
         "made_by": MADE_BY,
         "schema": 1,
         "command": _command(options),
-        "versions": {
-            "neuronxa-tasks": __version__,
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in ("numpy", "scipy", "pandas")},
-        },
+        "versions": package_versions(),
         "inputs": [
             {"path": path, "sha256": digest, "harness": harness}
             for path, digest, harness in zip(
@@ -200,18 +194,11 @@ def _versions_told(results: Results) -> list[str]:
 def _command(options: argparse.Namespace) -> str:
     """The command line that makes the same files again; OUT is not part of the result."""
     words = ["neuronxa", "leaderboard", *options.results, "-o", "OUT"]
-    for name in ("metric", "benchmark", "languages", "covariates"):
-        for value in getattr(options, name):
-            words += [f"--{name}", value]
+    words += repeated_words(options, "metric", "benchmark", "languages", "covariates")
     for name, default in (("by", "language"), ("missing", "languages")):
         if getattr(options, name) != default:
             words += [f"--{name}", getattr(options, name)]
-    words += reading_words(options)
-    if options.resamples != 9999:
-        words += ["--resamples", str(options.resamples)]
-    if options.confidence != 0.95:
-        words += ["--confidence", str(options.confidence)]
-    return shlex.join([*words, "--seed", str(options.seed)])
+    return shlex.join([*words, *reading_words(options), *drawing_words(options)])
 
 
 def _told(boards: Sequence[Board]) -> str:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import platform
 import shlex
-from importlib import metadata
 from pathlib import Path
 
 from neuronxa_tasks.commands.results_options import (
+    add_drawing,
     add_reading,
+    add_repeatable,
     add_results,
+    check_drawing,
+    describe,
+    drawing_words,
     harness_paths,
     new_names,
+    package_versions,
     read,
     reading_words,
+    repeated_words,
 )
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.files import check_file, disk_told, write_whole
@@ -38,20 +43,17 @@ MADE_BY = "neuronxa report"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.description = DESCRIPTION
-    parser.epilog = EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    describe(parser, DESCRIPTION, EXAMPLES)
     add = parser.add_argument
     add_results(parser)
     add("-o", "--out", type=Path, required=True, metavar="PAGE", help="HTML file to write")
     add("--title", default="Alignment report", help="heading (default: Alignment report)")
     add("--figures", type=Path, metavar="DIR", help="write each figure as PNG and SVG, too")
-    add(
+    add_repeatable(
+        parser,
         "--covariates",
-        action="append",
-        default=[],
-        metavar="CSV",
-        help="columns by language, such as log resource: in the table and in correlations",
+        "CSV",
+        "columns by language, such as log resource: in the table and in correlations",
     )
     add(
         "--pivot",
@@ -59,14 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="language left out of correlations (default: that of the alignment, or English)",
     )
     add_reading(parser)
-    add("--seed", type=int, default=0, help="of all random draws (default: 0)")
-    add(
-        "--resamples",
-        type=int,
-        default=RESAMPLES,
-        help=f"per interval and p (default: {RESAMPLES}; `neuronxa correlate` has more)",
-    )
-    add("--confidence", type=float, default=0.95, help="of all intervals (default: 0.95)")
+    told = f"per interval and p (default: {RESAMPLES}; `neuronxa correlate` has more)"
+    add_drawing(parser, told, RESAMPLES)
     parser.set_defaults(action=run)
 
 
@@ -108,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
         settings,
         title=options.title,
         command=_command(options),
-        versions=_versions() | libraries.versions(),
+        versions=package_versions() | libraries.versions(),
     )
     files = {}
     if options.figures:
@@ -134,14 +130,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    from neuronxa_tasks.statistics.columns import check_confidence, check_resamples
-
-    check_confidence(options.confidence)
-    check_resamples(options.resamples, "--resamples")
-    if options.seed < 0:
-        raise NeuronXAError(
-            f"--seed is {options.seed}, but seeds are whole numbers from 0. Type for example 0."
-        )
+    check_drawing(options)
     if options.out.is_dir():
         raise NeuronXAError(
             f"-o is {str(options.out)!r}, which is a folder, and the report is one file. Write "
@@ -150,29 +139,13 @@ def _check(options: argparse.Namespace) -> None:
     check_file(options.out)
 
 
-def _versions() -> dict[str, str]:
-    from neuronxa_tasks import __version__
-
-    return {
-        "neuronxa-tasks": __version__,
-        "Python": platform.python_version(),
-        **{name: metadata.version(name) for name in ("numpy", "scipy", "pandas")},
-    }
-
-
 def _command(options: argparse.Namespace) -> str:
     """The command line that makes the same page again; the file's name is not part of it."""
     words = ["neuronxa", "report", *options.results, "-o", "PAGE"]
     if options.title != "Alignment report":
         words += ["--title", options.title]
-    for path in options.covariates:
-        words += ["--covariates", path]
+    words += repeated_words(options, "covariates")
     if options.pivot:
         words += ["--pivot", options.pivot]
     words += reading_words(options)
-    if options.resamples != RESAMPLES:
-        words += ["--resamples", str(options.resamples)]
-    if options.confidence != 0.95:
-        words += ["--confidence", str(options.confidence)]
-    words += ["--seed", str(options.seed)]
-    return shlex.join(words)
+    return shlex.join([*words, *drawing_words(options, RESAMPLES)])

@@ -1,9 +1,14 @@
-"""Options of the commands that read results. Imported by the command line: nothing heavy here."""
+"""What the commands that read results share: options, their checks, the words that repeat them.
+
+Imported by the command line: nothing heavy here.
+"""
 
 from __future__ import annotations
 
 import argparse
+import platform
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +16,20 @@ from neuronxa_tasks.errors import NeuronXAError
 
 if TYPE_CHECKING:
     from neuronxa_tasks.results.frame import Results
+
+RESAMPLES = 9999
+CONFIDENCE = 0.95
+
+
+def describe(parser: argparse.ArgumentParser, description: str, examples: str) -> None:
+    """Sets what `-h` says before and behind the options, line by line as it is written."""
+    parser.description, parser.epilog = description, examples
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+
+
+def add_repeatable(parser: argparse.ArgumentParser, option: str, metavar: str, told: str) -> None:
+    """Adds an option that may come several times; without it, its list is empty."""
+    parser.add_argument(option, action="append", default=[], metavar=metavar, help=told)
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:
@@ -22,23 +41,64 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Adds how it is read, apart from `--separate`: whether other settings are refused."""
-    add = parser.add_argument
-    add(
+    add_repeatable(
+        parser,
         "--name",
-        action="append",
-        default=[],
-        metavar="OLD=NEW",
-        help="another name for a model, by its name or by the path of its file (repeatable)",
+        "OLD=NEW",
+        "another name for a model, by its name or by the path of its file (repeatable)",
     )
-    add(
+    add_repeatable(
+        parser,
         "--template",
-        action="append",
-        default=[],
-        metavar="TASK_{}=BENCHMARK",
-        help="names of further tasks, {} stands for the language (repeatable)",
+        "TASK_{}=BENCHMARK",
+        "names of further tasks, {} stands for the language (repeatable)",
     )
-    add("--latest", action="store_true", help="of a task that was run twice, keep the latest")
-    add("--drop-nan", action="store_true", help="leave out values that are NaN, with a note")
+    add_latest(parser)
+    parser.add_argument(
+        "--drop-nan", action="store_true", help="leave out values that are NaN, with a note"
+    )
+
+
+def add_latest(parser: argparse.ArgumentParser) -> None:
+    """Adds `--latest`."""
+    parser.add_argument(
+        "--latest", action="store_true", help="of a task that was run twice, keep the latest"
+    )
+
+
+def add_drawing(parser: argparse.ArgumentParser, told: str, resamples: int = RESAMPLES) -> None:
+    """Adds how intervals are drawn: `--seed`, `--resamples`, `--confidence`.
+
+    Args:
+        parser: of the command.
+        told: what the resamples are for.
+        resamples: default.
+    """
+    add = parser.add_argument
+    add("--seed", type=int, default=0, help="of all random draws (default: 0)")
+    add("--resamples", type=int, default=resamples, help=told)
+    add(
+        "--confidence",
+        type=float,
+        default=CONFIDENCE,
+        help=f"of all intervals (default: {CONFIDENCE})",
+    )
+
+
+def check_drawing(options: argparse.Namespace) -> None:
+    """Refuses what cannot be drawn, before anything is read.
+
+    Raises:
+        NeuronXAError: a seed below 0, no resamples, or a confidence outside (0, 1).
+    """
+    from neuronxa_tasks.statistics.columns import check_confidence, check_resamples
+
+    check_confidence(options.confidence)
+    check_resamples(options.resamples, "--resamples")
+    if options.seed < 0:
+        raise NeuronXAError(
+            f"--seed is {options.seed}, but seeds are whole numbers from 0. Type for example 0."
+        )
 
 
 def read(options: argparse.Namespace, mixed: Literal["refuse", "separate"]) -> Results:
@@ -76,14 +136,45 @@ def harness_paths(results: Sequence[str]) -> list[str]:
 
 def reading_words(options: argparse.Namespace) -> list[str]:
     """The options of `add_reading` as they are typed, for the command that repeats a report."""
+    words = repeated_words(options, "name", "template")
+    return [*words, *flag_words(options, "latest", "drop_nan")]
+
+
+def drawing_words(options: argparse.Namespace, resamples: int = RESAMPLES) -> list[str]:
+    """The options of `add_drawing` as they are typed: the seed, and what is not the default."""
     words = []
-    for name in ("name", "template"):
-        for value in getattr(options, name):
-            words += [f"--{name}", value]
-    for name in ("latest", "drop_nan"):
-        if getattr(options, name):
-            words.append(f"--{name.replace('_', '-')}")
-    return words
+    if options.resamples != resamples:
+        words += ["--resamples", str(options.resamples)]
+    if options.confidence != CONFIDENCE:
+        words += ["--confidence", str(options.confidence)]
+    return [*words, "--seed", str(options.seed)]
+
+
+def repeated_words(options: argparse.Namespace, *names: str) -> list[str]:
+    """Options of `add_repeatable` as they are typed."""
+    given = ((name, value) for name in names for value in getattr(options, name))
+    return [word for name, value in given for word in (f"--{name}", value)]
+
+
+def flag_words(options: argparse.Namespace, *names: str) -> list[str]:
+    """The flags that were given, as they are typed."""
+    return [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
+
+
+def package_versions(*further: str) -> dict[str, str]:
+    """Name to version of this package, Python, and what computes.
+
+    Args:
+        further: packages beside numpy, scipy and pandas.
+    """
+    from neuronxa_tasks import __version__
+
+    packages = ("numpy", "scipy", "pandas", *further)
+    return {
+        "neuronxa-tasks": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+    }
 
 
 def _is_csv(text: str) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from neuronxa_tasks.commands.results_options import add_repeatable, describe
 from neuronxa_tasks.errors import NeuronXAError
 
 if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
@@ -40,9 +41,7 @@ exit codes: 0 all complete, 1 a checkpoint has no result, 2 wrong input, 130 int
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    parser.description = DESCRIPTION
-    parser.epilog = EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    describe(parser, DESCRIPTION, EXAMPLES)
     parser.usage = (
         "neuronxa sweep [CHECKPOINT ...] -o OUT [options] -- --tasks TASKS [arguments of run]"
     )
@@ -55,12 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="further checkpoints, one a line, a tab and the step behind it if its name lacks it",
     )
-    add(
+    add_repeatable(
+        parser,
         "--step",
-        action="append",
-        default=[],
-        metavar="CHECKPOINT=STEP",
-        help="training step of a checkpoint whose name does not say it (repeatable)",
+        "CHECKPOINT=STEP",
+        "training step of a checkpoint whose name does not say it (repeatable)",
     )
     add(
         "--only",

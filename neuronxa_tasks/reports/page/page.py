@@ -34,6 +34,7 @@ _SECTIONS = (
     ("provenance", "Sources", "files"),
 )
 """Id, name in the navigation, and what must be there for the section."""
+_IN_PROSE = {"python": "Python"}
 
 
 def write_page(
@@ -121,7 +122,9 @@ def write_page(
         command=command,
         seed=settings.seed,
         resamples=settings.resamples,
-        versions=", ".join(f"{name} {value}" for name, value in versions.items()),
+        versions=", ".join(
+            f"{_IN_PROSE.get(name, name)} {each}" for name, each in versions.items()
+        ),
         table_version=_table_version(),
         data=_markup(data),
         scripts=[_markup(script) for script in scripts],
