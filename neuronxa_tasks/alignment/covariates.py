@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 from torch import Tensor
 
 from neuronxa_tasks.alignment.hits import TIE, similarities
@@ -41,9 +42,7 @@ def skewness(values: ArrayLike) -> float:
     hubs, large where few vectors are everybody's neighbours.
     """
     array = np.asarray(values, dtype=np.float64)
-    centred = array - array.mean()
-    variance = float((centred**2).mean())
-    return float((centred**3).mean()) / variance**1.5 if variance > 0 else math.nan
+    return float(stats.skew(array)) if np.ptp(array) > 0 else math.nan
 
 
 def hub_skewness(pivot: Sequence[Tensor], target: Sequence[Tensor]) -> list[float]:

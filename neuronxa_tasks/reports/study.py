@@ -85,10 +85,10 @@ class Study:
             (first, second)
             for _, pairs in sorted(by_outcome.items())
             for first, second in combinations(pairs, 2)
-            if self._comparable(first.x, second.x)
+            if self._compete(first.x, second.x)
         )
 
-    def _comparable(self, first: Variable, second: Variable) -> bool:
+    def _compete(self, first: Variable, second: Variable) -> bool:
         if first.kind != second.kind:
             return False
         if first.kind == "benchmark" or self.named:

@@ -129,8 +129,7 @@ def mcnemar(hits_a: ArrayLike, hits_b: ArrayLike) -> McNemar:
     p = math.nan
     if n:
         differing = only_a + only_b
-        fewer = float(stats.binom.cdf(min(only_a, only_b), differing, 0.5)) if differing else 1.0
-        p = min(1.0, 2.0 * fewer)
+        p = float(stats.binomtest(only_a, differing, 0.5).pvalue) if differing else 1.0
     return McNemar(n, both, only_a, only_b, n - both - only_a - only_b, p)
 
 

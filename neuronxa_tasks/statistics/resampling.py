@@ -1,4 +1,11 @@
-"""Bootstrap and permutation of rows: indices, intervals, p values."""
+"""Bootstrap and permutation of rows: indices, intervals, p values.
+
+Where `scipy.stats.bootstrap` has an interval, it is this one (the tests compare them). Ours is kept
+because scipy's is NaN as soon as one resample has no statistic, which here is left out and counted,
+and because it copies what `correlation.resampled_correlation` counts (with ranks 5 times as slow).
+`permutation_test` doubles the smaller tail, where p here is the share with |r*| >= |r|, and its
+exact tests take 80 times as long.
+"""
 
 from __future__ import annotations
 
