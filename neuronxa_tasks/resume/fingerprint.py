@@ -33,10 +33,10 @@ def fingerprint(model: nn.Module) -> str:
     """
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
-        for part, tensor in _plain(name, value):
+        for part, tensor in plain_tensors(name, value):
             digest.update(f"{part} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
             if tensor.device.type != "meta":  # meta: offloaded
-                digest.update(f"{_checksum(tensor)}\n".encode())
+                digest.update(f"{checksum(tensor)}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -45,13 +45,13 @@ def unread(model: nn.Module) -> list[str]:
     return [
         part
         for name, value in model.state_dict().items()
-        for part, tensor in _plain(name, value)
+        for part, tensor in plain_tensors(name, value)
         if tensor.device.type == "meta"
     ]
 
 
-def _plain(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
-    """Tensors without structure: a quantised one consists of several; other state is text."""
+def plain_tensors(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
+    """Names and tensors without structure: a quantised one has several; other state is text."""
     if isinstance(value, BytesIO):
         value = value.getvalue()
     if not isinstance(value, Tensor):
@@ -59,14 +59,15 @@ def _plain(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
         yield name, torch.tensor(list(text), dtype=torch.uint8)
     elif hasattr(value, "__tensor_flatten__"):
         parts, settings = value.__tensor_flatten__()
-        yield from _plain(f"{name} {type(value).__name__}", repr(settings))
+        yield from plain_tensors(f"{name} {type(value).__name__}", repr(settings))
         for part in parts:
-            yield from _plain(f"{name}.{part}", getattr(value, part))
+            yield from plain_tensors(f"{name}.{part}", getattr(value, part))
     else:
         yield name, value.detach()
 
 
-def _checksum(tensor: Tensor) -> int:
+def checksum(tensor: Tensor) -> int:
+    """Checksum of all bytes of a tensor without structure; see `fingerprint`."""
     flat = tensor.contiguous().reshape(-1)
     if not flat.numel():
         return 0

@@ -9,25 +9,39 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
+from neuronxa_tasks.resume.code import code_hash
+from neuronxa_tasks.resume.describe import Describer, UnseenError
 from neuronxa_tasks.resume.fingerprint import unread
 from neuronxa_tasks.states.forward import has_foreign_hook, is_patched, whole_call
 
-_LIBRARIES = ("lm_eval", "numpy", "tokenizers", "torch", "transformers")
-_LEFT_OUT = ("_name_or_path", "name_or_path", "transformers_version")
-"""Where a model came from does not matter: its weights are read."""
-_SCORE_PATH = ("text", "statistics", "states", "alignment", "resume", "harness")
-"""Packages whose code decides a score. Results, reports, commands and the toy world do not."""
+_LIBRARIES = (
+    "accelerate", "lm_eval", "numpy", "scikit-learn", "scipy", "tokenizers", "torch",
+    "transformers",
+)  # fmt: skip
+_LEFT_OUT = frozenset({
+    "_commit_hash", "_hf_hook", "_is_hf_initialized", "_name_or_path", "_old_forward",
+    "name_or_path", "transformers_version", "warnings_issued",
+})  # fmt: skip
+"""Attributes that change no number: where a model came from (its weights are read), how it was
+loaded, and what was said once."""
+_REGISTRIES = (
+    ("transformers.modeling_utils", "ALL_ATTENTION_FUNCTIONS"),
+    ("transformers.masking_utils", "ALL_MASK_ATTENTION_FUNCTIONS"),
+    ("transformers.integrations.moe", "ALL_EXPERTS_FUNCTIONS"),
+)
+"""Where transformers looks up the functions that a config names."""
 _FREE_SETTINGS = ("pairs",)
 """Settings that leave the results of a language as they are."""
+_OF_MODULES = frozenset(vars(nn.Module())) - {"training"}
 
 
 @dataclass(frozen=True)
@@ -48,35 +62,10 @@ def run_identity(lm: Any, weights: str, encoder: Any) -> str | Unnameable:
     Returns:
         A sha256; or the reason why there is none: a part of the model cannot be seen.
     """
-    model = lm.model
-    whole = whole_call(lm)
-    if whole is not None and whole.of_class:
-        return Unnameable(f"its {whole.why}, of which not everything can be seen")
-    if names := unread(model):
-        return Unnameable(f"weights are offloaded and were not read, such as {names[0]}")
-    if hooked := _foreign_hooks(model):
-        return Unnameable(f"its module {hooked} has a hook that is not known here")
-    sources = _sources(model)
-    if isinstance(sources, Unnameable):
-        return sources
-    return _sha256(
-        {
-            "code": _code(),
-            "libraries": {name: version(name) for name in _LIBRARIES},
-            "weights": weights,
-            "sources": sources,
-            "config": _config(model),
-            "adapters": _adapters(model),
-            "training": any(each.training for each in model.modules()),
-            "dtype": str(model.dtype),
-            "device": _device(torch.device(lm.device)),
-            "precision": torch.get_float32_matmul_precision(),
-            "mixed": str(getattr(lm, "mixed_precision_dtype", None)),
-            "encoder": {name: value for name, value in vars(encoder).items() if _is_plain(value)},
-            "add_bos_token": lm.add_bos_token,
-            "tokenizer": _tokenizer(lm.tokenizer),
-        }
-    )
+    try:
+        return digest({**model_parts(lm, weights), **run_parts(lm, encoder)})
+    except UnseenError as error:
+        return Unnameable(str(error))
 
 
 def task_identity(run: str, settings: Mapping[str, Any], texts: Sequence[str]) -> str:
@@ -89,93 +78,142 @@ def task_identity(run: str, settings: Mapping[str, Any], texts: Sequence[str]) -
             say what no serialisation of a tokenizer might say.
     """
     kept = {name: value for name, value in settings.items() if name not in _FREE_SETTINGS}
-    return _sha256([run, kept, texts])
+    return digest([run, kept, texts])
 
 
-def _sha256(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=_text).encode()).hexdigest()
+def digest(value: Any) -> str:
+    """The sha256 of a value that JSON can hold."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _text(value: Any) -> Any:
-    return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, str | int | float | bool | dict | list | tuple | None)
-
-
-@cache
-def _code() -> str:
-    """Hash of this package's modules, so that a result of other code is never taken."""
-    digest = hashlib.sha256()
-    for path in score_modules(Path(__file__).parents[1]):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
-def score_modules(package: Path) -> list[Path]:
-    """Every module on the path of a score: the ground, and the packages of `_SCORE_PATH`.
+def model_parts(lm: Any, weights: str) -> dict[str, Any]:
+    """What decides how a model computes, by the name of its part, as JSON can hold it.
 
     Args:
-        package: Folder of `neuronxa_tasks`.
+        lm: A loaded `HFLM`.
+        weights: `fingerprint` of its model.
 
     Raises:
-        RuntimeError: A package of that path is gone, so that its code would be forgotten.
+        UnseenError: Something that decides cannot be seen.
     """
-    found = sorted(package.glob("*.py"))
-    for name in _SCORE_PATH:
-        inside = sorted((package / name).rglob("*.py"))
-        if not inside:
-            raise RuntimeError(f"{package / name} holds no module, but decides scores")
-        found += inside
-    return found
+    model = lm.model
+    whole = whole_call(lm)
+    if whole is not None and whole.of_class:
+        raise UnseenError(f"{whole.why}, and not everything in it can be seen")
+    if names := unread(model):
+        raise UnseenError(f"weights are offloaded and were not read, such as {names[0]}")
+    if hooked := _foreign_hooks(model):
+        raise UnseenError(f"its module {hooked} has a hook that is not known here")
+    modules = dict(model.named_modules())
+    configs = {id(each): each for each in _configs(modules.values())}
+    known = [(module, f"module {path}") for path, module in modules.items()]
+    known += [(config, f"config {i}") for i, config in enumerate(configs.values())]
+    describe = Describer(known, _LEFT_OUT)
+    kinds = {type(module) for module in modules.values()}
+    return {
+        "libraries": _versions(kinds),
+        "weights": weights,
+        "class": _class(lm, describe),
+        "modules": {path: _module(path, module, describe) for path, module in modules.items()},
+        "buffers": {path: describe.tensor(buffer, path) for path, buffer in model.named_buffers()},
+        "functions": _functions(kinds, configs.values(), describe),
+        "configs": [_config(each) for each in configs.values()],
+        "dtype": str(model.dtype),
+        "device": _device(torch.device(lm.device)),
+        "torch": _torch(torch.device(lm.device).type),
+        "mixed": str(getattr(lm, "mixed_precision_dtype", None)),
+        "add_bos_token": lm.add_bos_token,
+        "tokenizer": _tokenizer(lm.tokenizer, describe),
+    }
+
+
+def run_parts(lm: Any, encoder: Any) -> dict[str, Any]:
+    """What else decides a score: this package, and how the model is used."""
+    plain = (str, int, float, bool, dict, list, tuple, type(None))
+    options = {name: each for name, each in vars(encoder).items() if isinstance(each, plain)}
+    return {"code": code_hash(), "encoder": options}
 
 
 def _foreign_hooks(model: Any) -> str:
     """Name of the first module with a hook of somebody else's, who may change what it computes."""
+    every = nn.modules.module
+    if every._global_forward_hooks or every._global_forward_pre_hooks:
+        return "(every one)"
     for name, module in model.named_modules():
         if has_foreign_hook(module) or is_patched(module):
             return name or type(module).__name__
     return ""
 
 
-def _sources(model: Any) -> dict[str, str] | Unnameable:
-    """Hash of every Python file that a module of the model comes from."""
-    found: dict[str, str] = {}
-    for kind in {type(module) for module in model.modules()}:
-        home = kind.__module__
-        if home in found:
-            continue
-        file = getattr(sys.modules.get(home), "__file__", None)
-        if home == "__main__" or not file or not Path(file).is_file():
-            return Unnameable(f"the code of its module {kind.__name__} is not in a file")
-        found[home] = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+def _module(path: str, module: nn.Module, describe: Describer) -> list[Any]:
+    """Class, code and attributes of a module, but for weights, buffers and the modules in it."""
+    where = f"its module {path or type(module).__name__}"
+    # With a hook of accelerate, which only moves tensors, `forward` is its wrapper.
+    without = _OF_MODULES | ({"forward"} if hasattr(module, "_hf_hook") else set())
+    return [
+        describe.source(type(module), where),
+        describe.value(type(module).forward, f"{where}, its forward"),
+        describe.attributes(module, where, without=without),
+    ]
+
+
+def _configs(modules: Iterator[Any] | Any) -> Iterator[Any]:
+    for module in modules:
+        config = vars(module).get("config")
+        if hasattr(config, "to_dict"):
+            yield config
+
+
+def _config(config: Any) -> dict[str, Any]:
+    told = {name: value for name, value in config.to_dict().items() if name not in _LEFT_OUT}
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    described = Describer(left_out=_LEFT_OUT).value(told, "its config")
+    return {"told": described, **{name: str(value) for name, value in _implementations(text)}}
+
+
+def _implementations(config: Any) -> Iterator[tuple[str, Any]]:
+    for name, value in sorted(vars(config).items()):
+        if name.endswith(("_implementation", "_implementation_internal")):
+            yield name, value
+
+
+def _functions(kinds: set[type], configs: Any, describe: Describer) -> list[Any]:
+    """Functions that a model calls and that are none of its own: somebody may have put others in.
+
+    Those that the modules of its classes name, and those that its configs choose.
+    """
+    found: list[Any] = []
+    for home in sorted({kind.__module__ for kind in kinds}):
+        names = vars(sys.modules.get(home, types.ModuleType(home)))
+        for name, each in sorted(names.items()):
+            if isinstance(each, types.FunctionType):
+                found.append([home, name, describe.source(each, f"{home}.{name}")])
+    chosen = {value for config in configs for _, value in _implementations(config)}
+    for home, name in _REGISTRIES:
+        registry = getattr(sys.modules.get(home), name, {})
+        found += [
+            [name, value, describe.value(registry[value], f"{name}[{value!r}]")]
+            for value in sorted(str(each) for each in chosen if each in registry)
+        ]
     return found
 
 
-def _config(model: Any) -> dict[str, Any]:
-    config = model.config
-    told = {name: value for name, value in config.to_dict().items() if name not in _LEFT_OUT}
-    private = {
-        name: str(value)
-        for name, value in vars(config.get_text_config()).items()
-        if name.endswith("_implementation") or name.endswith("_implementation_internal")
+def _versions(kinds: set[type]) -> dict[str, str]:
+    """Versions of the libraries, and of the packages that modules of the model come from."""
+    packages = sorted({kind.__module__.partition(".")[0] for kind in kinds})
+    return {name: version(name) for name in _LIBRARIES} | {
+        f"package {name}": str(getattr(sys.modules.get(name), "__version__", ""))
+        for name in packages
     }
-    return told | private
 
 
-def _adapters(model: Any) -> dict[str, Any]:
-    """How adapters are used; that their weights are there is seen by the fingerprint."""
-    configs = getattr(model, "peft_config", None) or {}
-    use = ("active_adapters", "disable_adapters", "merged_adapters", "scaling")
-    return {
-        "configs": {name: vars(config) for name, config in configs.items()},
-        "layers": [
-            [name, *(str(getattr(module, each)) for each in use)]
-            for name, module in (model.named_modules() if configs else ())
-            if all(hasattr(module, each) for each in use)
-        ],
-    }
+def _class(lm: Any, describe: Describer) -> list[list[str]]:
+    """Classes of the harness, and those that somebody made of them."""
+    return [
+        describe.source(kind, f"the model class {kind.__name__}")
+        for kind in type(lm).__mro__
+        if kind is not object and not kind.__module__.startswith("neuronxa_tasks.")
+    ]
 
 
 def _device(device: torch.device) -> str:
@@ -184,7 +222,28 @@ def _device(device: torch.device) -> str:
     return device.type
 
 
-def _tokenizer(tokenizer: Any) -> dict[str, Any]:
+def _torch(device: str) -> dict[str, Any]:
+    """Switches of torch that change how numbers are computed."""
+    cuda = torch.backends.cuda
+    autocast = torch.is_autocast_enabled(device)
+    return {
+        "default": str(torch.get_default_dtype()),
+        "precision": torch.get_float32_matmul_precision(),
+        "autocast": str(torch.get_autocast_dtype(device)) if autocast else None,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "tf32": [cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32],
+        "reduced": [
+            cuda.matmul.allow_fp16_reduced_precision_reduction,
+            cuda.matmul.allow_bf16_reduced_precision_reduction,
+        ],
+        "attention": {
+            name: getattr(cuda, f"{name}_sdp_enabled")()
+            for name in ("flash", "mem_efficient", "math", "cudnn")
+        },
+    }
+
+
+def _tokenizer(tokenizer: Any, describe: Describer) -> dict[str, Any]:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         whole: Any = tokenizer.get_vocab()
@@ -193,7 +252,7 @@ def _tokenizer(tokenizer: Any) -> dict[str, Any]:
         for state in ("truncation", "padding"):  # of the latest call
             whole.pop(state, None)
     return {
-        "class": type(tokenizer).__name__,
-        "whole": _sha256(whole),
+        "class": describe.source(type(tokenizer), "its tokenizer"),
+        "whole": digest(whole),
         "special": [tokenizer.all_special_ids, tokenizer.unk_token_id],
     }
