@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 
+from neuronxa_tasks.world import shipped
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     parser.add_argument(
         "--checkpoint",
         nargs="?",
-        const="llama",
+        const=shipped.NAME,
         metavar="NAME",
-        help="print the folder of a shipped tiny model instead: llama (default), qwen3, ...",
+        help=f"print the folder of the shipped tiny model instead, which is {shipped.NAME}",
     )
     parser.set_defaults(action=run)
 
@@ -20,7 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the folder."""
     from neuronxa_tasks.harness.plugin import task_configs
-    from neuronxa_tasks.world import shipped
 
     print(task_configs() if options.checkpoint is None else shipped.folder(options.checkpoint))
     return 0

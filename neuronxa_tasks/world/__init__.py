@@ -1,1 +1,1 @@
-"""The toy world: a small grammar in 15 languages, its tasks, and tiny models trained on it."""
+"""The toy world: the items of its tasks in 15 languages, and one tiny model that knows it."""

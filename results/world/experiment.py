@@ -2,7 +2,7 @@
 
 python results/world/experiment.py OUT [--quick]
 
-OUT/runs/NAME holds the harness run of each shipped model; OUT/sweep the series of the Llama's
+OUT/runs/NAME holds the harness run of each model; OUT/sweep the series of the Llama's
 checkpoints, and OUT/early the correlations in the earlier ones; OUT/correlate, OUT/board and
 OUT/report.html what the commands of these names make of the runs of the five architectures. What is
 there already is not run again. The tables go to standard output, what is run to the error stream.
@@ -18,20 +18,19 @@ import sys
 from pathlib import Path
 
 import tables
-
 from neuronxa_tasks.names import SCORES
-from neuronxa_tasks.world import shipped
-from neuronxa_tasks.world.models import ARCHITECTURES
+from workshop import checkpoints
+from workshop.models import ARCHITECTURES
 
 BENCHMARKS = ("cloze", "knowledge", "story", "nli")
 TASKS = ",".join(["neuronxa_world", *(f"neuronxa_world_{name}" for name in BENCHMARKS)])
 TRANSFER = ("knowledge", "nli")
 """What crosses from language to language; in the other two all languages are at ceiling."""
 BESIDE = {"control": ["untrained"], "control_seeds": 2, "variants": ["centred"]}
-"""What every run of a shipped model also computes."""
+"""What every run of a model also computes."""
 SETTINGS = ["--batch_size", "64", "--device", "cpu"]
 SERIES = "llama"
-"""The model of which earlier checkpoints are shipped."""
+"""The model of which earlier checkpoints were kept."""
 
 
 def neuronxa(*arguments: object) -> None:
@@ -61,10 +60,11 @@ def run(name: str, folder: Path, out: Path) -> Path:
 
 
 def series(out: Path) -> None:
-    """The series over training; the last step is that of the shipped model itself."""
-    last = shipped.folder(SERIES)
+    """The series over training; the last step is that of the model itself."""
+    last = checkpoints.folder(SERIES)
     steps = tables.training(last)["steps"]
-    earlier = [shipped.folder(name) for name in shipped.names() if name.startswith(f"{SERIES}/")]
+    names = [name for name in checkpoints.names() if name.startswith(f"{SERIES}/")]
+    earlier = [checkpoints.folder(name) for name in names]
     neuronxa(
         *("sweep", *earlier, last, "--step", f"{last}={steps}", "-o", out / "sweep"),
         *("--", "--model", "hf-neuronxa", "--model_args", "dtype=float32"),
@@ -90,8 +90,9 @@ def main() -> None:
     )
     options = parser.parse_args()
     out: Path = options.out
-    names = [n for n in shipped.names() if n in ARCHITECTURES or not ("/" in n or options.quick)]
-    models = {name: shipped.folder(name) for name in names}
+    kept = [name for name in checkpoints.names() if "/" not in name]
+    names = [name for name in kept if name in ARCHITECTURES or not options.quick]
+    models = {name: checkpoints.folder(name) for name in names}
     runs = {name: run(name, folder, out) for name, folder in models.items()}
     if not options.quick:
         series(out)

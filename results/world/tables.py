@@ -19,9 +19,9 @@ from scipy.stats import norm
 from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.results import read_results
 from neuronxa_tasks.statistics import correlation
-from neuronxa_tasks.world import generate, knowledge, nli, shipped
-from neuronxa_tasks.world.stream import PARTNER
-from neuronxa_tasks.world.watch import WATCHED, watch
+from workshop import checkpoints, generate, knowledge, nli
+from workshop.stream import PARTNER
+from workshop.watch import WATCHED, watch
 
 BENCHMARKS = [f"world_{b.name}" for b in generate.BENCHMARKS]
 CHANCE = {f"world_{b.name}": 1 / b.options for b in generate.BENCHMARKS}
@@ -236,4 +236,4 @@ def write(out: Path, folders: Mapping[str, Path]) -> None:
 if __name__ == "__main__":
     place = Path(sys.argv[1])
     found = sorted(p.name for p in (place / "runs").iterdir())
-    write(place, {name: shipped.folder(name) for name in found})
+    write(place, {name: checkpoints.folder(name) for name in found})

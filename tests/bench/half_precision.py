@@ -83,7 +83,9 @@ def trained_model(dtype: torch.dtype) -> tuple[Any, Any]:
     """The shipped checkpoint of the toy world."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = ROOT / "neuronxa_tasks" / "world" / "checkpoints" / "llama"
+    from neuronxa_tasks.world import shipped
+
+    folder = shipped.folder()
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
     return model, AutoTokenizer.from_pretrained(folder)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SHIPPED = Path(__file__).parents[2] / "neuronxa_tasks" / "world" / "checkpoints" / "llama"
+from neuronxa_tasks.world import shipped
 
 Damage = Callable[[Path], object]
 Copy = Callable[[Damage], Path]
@@ -20,7 +20,7 @@ def copy_of_model(tmp_path: Path) -> Copy:
 
     def copy(damage: Damage) -> Path:
         folder = tmp_path / "model"
-        shutil.copytree(SHIPPED, folder)
+        shutil.copytree(shipped.folder(), folder)
         damage(folder)
         return folder
 

@@ -1,7 +1,6 @@
 """Real runs of small checkpoints: ranked by the leaderboard, judged by the gate.
 
-The shipped Llama, a copy of it, one with shuffled FFN weights and, where it is shipped, a model of
-another architecture.
+The shipped Llama, a copy of it, one with shuffled FFN weights and a model of another architecture.
 """
 
 from __future__ import annotations
@@ -21,15 +20,11 @@ from commands import ENVIRONMENT, Command
 from safetensors.torch import load_file, save_file
 
 from neuronxa_tasks.cli import main
+from workshop import checkpoints
 
 pytestmark = pytest.mark.harness
 
-SHIPPED = Path(__file__).parents[2] / "neuronxa_tasks" / "world" / "checkpoints"
-OTHERS = [
-    name
-    for name in ("qwen3", "mistral", "glm4", "olmo2")
-    if (SHIPPED / name / "model.safetensors").exists()
-]
+LLAMA = checkpoints.folder("llama")
 LANGUAGES = ("deu_Latn", "ell_Grek", "fra_Latn", "rus_Cyrl", "swh_Latn", "zho_Hans")
 CLOZE = ("swh_Latn",)
 TASKS = [f"neuronxa_world_{code}" for code in LANGUAGES]
@@ -48,7 +43,7 @@ for arguments in json.loads(sys.argv[1]):
 
 def shuffled_ffn(folder: Path) -> Path:
     """The shipped Llama with the weights of every FFN matrix in a random order."""
-    shutil.copytree(SHIPPED / "llama", folder)
+    shutil.copytree(LLAMA, folder)
     weights = load_file(folder / "model.safetensors")
     generator = torch.Generator().manual_seed(0)
     for name, tensor in weights.items():
@@ -64,11 +59,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Results folder of every checkpoint."""
     place = tmp_path_factory.mktemp("gate")
     models = {
-        "llama": SHIPPED / "llama",
-        "copy": Path(shutil.copytree(SHIPPED / "llama", place / "copy")),
+        "llama": LLAMA,
+        "copy": Path(shutil.copytree(LLAMA, place / "copy")),
         "damaged": shuffled_ffn(place / "damaged"),
-        **{name: SHIPPED / name for name in OTHERS[:1]},
-        "other n": SHIPPED / "llama",
+        "qwen3": checkpoints.folder("qwen3"),
+        "other n": LLAMA,
     }
     commands = [
         [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from commands import ENVIRONMENT
 
-from neuronxa_tasks.world.models import ARCHITECTURES
+from workshop.models import ARCHITECTURES
 
 pytestmark = [pytest.mark.harness, pytest.mark.slow]
 

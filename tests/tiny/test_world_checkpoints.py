@@ -1,23 +1,27 @@
-"""The checkpoints of the toy world that come with the package."""
+"""The checkpoints of the toy world: the shipped one, and those of the experiment."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+import neuronxa_tasks
 from neuronxa_tasks import cli
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.world import cloze, grammar, shipped
-from neuronxa_tasks.world.models import ARCHITECTURES
-from neuronxa_tasks.world.tokenizer import make_tokenizer
-from neuronxa_tasks.world.watch import watch
+from neuronxa_tasks.world import shipped
+from workshop import checkpoints, cloze, grammar
+from workshop.models import ARCHITECTURES
+from workshop.tokenizer import make_tokenizer
+from workshop.watch import watch
 
-FINAL = [name for name in shipped.names() if "/" not in name]
-SERIES = [name for name in shipped.names() if name.startswith("llama/step-")]
+FINAL = [name for name in checkpoints.names() if "/" not in name]
+SERIES = [name for name in checkpoints.names() if name.startswith("llama/step-")]
 
 
 @pytest.fixture(scope="module")
@@ -25,26 +29,26 @@ def tokenizer():
     return make_tokenizer()
 
 
-def test_every_architecture_is_shipped_and_one_with_checkpoints_along_its_training():
+def test_every_architecture_is_there_and_one_with_checkpoints_along_its_training():
     assert set(FINAL) >= set(ARCHITECTURES)
     assert 4 <= len(SERIES) <= 6
     steps = [int(name.rpartition("-")[2]) for name in SERIES]
     assert steps == sorted(steps)
-    made = json.loads((shipped.folder() / "training.json").read_text(encoding="utf-8"))
+    made = json.loads((checkpoints.folder("llama") / "training.json").read_text(encoding="utf-8"))
     assert steps[-1] < made["steps"]
 
 
 def test_the_checkpoints_are_small():
     sizes = {
-        name: sum(f.stat().st_size for f in shipped.folder(name).iterdir() if f.is_file())
-        for name in shipped.names()
+        name: sum(f.stat().st_size for f in checkpoints.folder(name).iterdir() if f.is_file())
+        for name in checkpoints.names()
     }
     assert all(size <= 2_500_000 for size in sizes.values()), sizes
     assert sum(sizes.values()) <= 20_000_000
 
 
 def load(name: str):
-    folder = shipped.folder(name)
+    folder = checkpoints.folder(name)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     return model, AutoTokenizer.from_pretrained(folder)
 
@@ -69,7 +73,7 @@ def accuracy(model, tokenizer, n: int) -> float:
 
 @pytest.mark.tiny
 @pytest.mark.parametrize("name", FINAL)
-def test_a_shipped_model_knows_the_world(monkeypatch, tokenizer, name):
+def test_a_model_knows_the_world(monkeypatch, tokenizer, name):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     model, own = load(name)
     assert 0.9e6 < sum(p.numel() for p in model.parameters()) < 1.1e6
@@ -77,13 +81,13 @@ def test_a_shipped_model_knows_the_world(monkeypatch, tokenizer, name):
     assert own.get_vocab() == tokenizer.get_vocab()
     assert own("Then")["input_ids"][0] == own.bos_token_id
     assert accuracy(model, own, 40) >= 0.75
-    made = json.loads((shipped.folder(name) / "training.json").read_text(encoding="utf-8"))
+    made = json.loads((checkpoints.folder(name) / "training.json").read_text(encoding="utf-8"))
     assert model.config.model_type == made["arch"]
     # What the card says of alignment is what the weights give.
     logged = made["log"][-1]["mexa_max"]
     found = watch(model, own, sorted(logged))
     assert found == pytest.approx(logged, abs=0.025)
-    card = (shipped.folder(name) / "README.md").read_text(encoding="utf-8")
+    card = (checkpoints.folder(name) / "README.md").read_text(encoding="utf-8")
     assert f"--arch {made['arch']} --seed {made['seed']} --steps {made['steps']}" in card
     assert all(f"`{code}`" in card for code in grammar.codes())
 
@@ -98,18 +102,30 @@ def test_the_series_is_one_training(tokenizer):
     assert scores[0] < scores[-1]
 
 
-def test_a_checkpoint_is_found_by_name(capsys):
-    assert cli.main(["path", "--checkpoint"]) == 0
-    assert capsys.readouterr().out.strip() == str(shipped.folder("llama"))
-    assert cli.main(["path", "--checkpoint", SERIES[0]]) == 0
-    assert Path(capsys.readouterr().out.strip()).name == SERIES[0].partition("/")[2]
-    assert cli.main(["path", "--checkpoint", "gpt5"]) == 2
+@pytest.mark.parametrize("given", [[], ["llama"]])
+def test_the_shipped_checkpoint_is_found_by_name(capsys, given):
+    assert cli.main(["path", "--checkpoint", *given]) == 0
+    folder = Path(capsys.readouterr().out.strip())
+    assert folder == checkpoints.folder("llama")
+    assert folder.is_relative_to(Path(neuronxa_tasks.__file__).parent)
+    assert load_file(folder / "model.safetensors")
+
+
+@pytest.mark.parametrize("name", ["qwen3", SERIES[0], "gpt5"])
+def test_the_command_says_where_the_other_checkpoints_are(capsys, name):
+    assert cli.main(["path", "--checkpoint", name]) == 2
     told = capsys.readouterr().err
-    assert "'gpt5'" in told
-    assert all(name in told for name in shipped.names())
+    assert repr(name) in told
+    assert "clone of the repository" in told
+    (place,) = re.findall(r"results/\S+/", told)
+    root = Path(__file__).parents[2]
+    assert (root / place / name / "config.json").is_file() == (name in checkpoints.names())
+    assert "--checkpoint llama" in told
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "llama/..", "/", "LLAMA"])
+@pytest.mark.parametrize("name", ["", ".", "..", "llama/..", "/", "LLAMA", "llama/step-"])
 def test_a_path_is_no_name(name):
     with pytest.raises(NeuronXAError, match="Use one of"):
+        checkpoints.folder(name)
+    with pytest.raises(NeuronXAError, match="clone of the repository"):
         shipped.folder(name)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
-from neuronxa_tasks.world import grammar, loss, nli, rows, stream, train, world
-from neuronxa_tasks.world import tokenizer as words
-from neuronxa_tasks.world.models import ARCHITECTURES, make_model
+from workshop import grammar, loss, nli, rows, stream, train, world
+from workshop import tokenizer as words
+from workshop.models import ARCHITECTURES, make_model
 
 pytestmark = pytest.mark.tiny
 

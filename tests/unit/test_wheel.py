@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)],
@@ -22,7 +22,18 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         capture_output=True,
     )
     (wheel,) = out.glob("neuronxa_tasks-*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> set[str]:
     return set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_it_is_small_and_holds_one_model(wheel: Path, names: set[str]) -> None:
+    assert wheel.stat().st_size <= 5_000_000
+    weights = [name for name in names if name.endswith(".safetensors")]
+    assert weights == ["neuronxa_tasks/world/checkpoints/llama/model.safetensors"]
 
 
 def test_every_file_of_the_package_is_in_it(names: set[str]) -> None:

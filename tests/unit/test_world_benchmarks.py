@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections import Counter
 from pathlib import Path
 
@@ -10,12 +12,20 @@ import pytest
 
 import neuronxa_tasks
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.world import cloze, generate, grammar, knowledge, nli, story, world
+from neuronxa_tasks.world import dataset
+from workshop import cloze, generate, grammar, knowledge, nli, story, world
 
 ROOT = Path(neuronxa_tasks.__file__).parents[1]
 KINDS = {"cloze": cloze, "knowledge": knowledge, "story": story, "nli": nli}
 BY_KEY = {m.key: m for m in world.meanings()}
 FACTS = world.facts()
+ITEMS_OF = {
+    "cloze": ("2.0", "f6c63d014689615c"),
+    "knowledge": ("1.0", "3f348e60fb18740c"),
+    "story": ("1.0", "970c1c655ea1cdcf"),
+    "nli": ("1.0", "1b5031398b9f6cc2"),
+}
+"""The version of each benchmark's tasks, and the start of the SHA-256 of its items."""
 
 
 @pytest.mark.parametrize("code", grammar.codes())
@@ -77,8 +87,25 @@ def test_the_benchmarks_ask_the_same_in_every_language(name):
         assert [(i["key"], i[answer]) for i in kind.items(code)] == english
     golds = [gold for _, gold in english]
     assert all(golds.count(g) > len(golds) / options / 2 for g in range(options))
-    with pytest.raises(NeuronXAError, match="no language 'tlh_Latn'"):
-        kind.items("tlh_Latn")
+    for items in (kind.items, functools.partial(dataset.items, name)):
+        with pytest.raises(NeuronXAError, match="no language 'tlh_Latn'"):
+            items("tlh_Latn")
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_other_items_are_another_version(name):
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "neuronxa_tasks" / "world" / "items" / name).iterdir()):
+        digest.update(path.read_bytes())
+    template = ROOT / "task_configs" / "world" / f"_{name}_template_yaml"
+    version = template.read_text(encoding="utf-8").rpartition("version: ")[2].strip()
+    assert (version, digest.hexdigest()[:16]) == ITEMS_OF[name]
+
+
+@pytest.mark.parametrize("name", ["xcopa", "", "..", "cloze/../story"])
+def test_an_unknown_benchmark_is_refused(name):
+    with pytest.raises(NeuronXAError, match="Use one of: cloze, knowledge, nli, story"):
+        dataset.items(name, "eng_Latn")
 
 
 @pytest.mark.parametrize("code", grammar.codes())
