@@ -84,3 +84,51 @@ METRIC_PREFERENCE = ("acc", "accuracy", "acc_norm", "exact_match", "f1", "value"
 """The metric of a benchmark that is used where it has several; others by `--benchmark`."""
 DEFAULT_METRIC = "nasca"
 """The alignment score that is shown where none is asked for."""
+
+
+SHARES = frozenset(
+    {
+        "acc",
+        "acc_all",
+        "acc_bytes",
+        "acc_mutual_info",
+        "acc_norm",
+        "accuracy",
+        "em",
+        "exact_match",
+        "mc1",
+        "mc2",
+        "pct_stereotype",
+        *SCORES,
+        *(f"{score}_max" for score in SCORES),
+        *BASELINES,
+    }
+)
+"""Metrics that are shares, from 0 to 1; others may have any scale (`f1` of SQuAD is in percent)."""
+LOWER_IS_BETTER = frozenset(
+    {
+        "bits_per_byte",
+        "brier_score",
+        "byte_perplexity",
+        "cer",
+        "cross_entropy",
+        "ece",
+        "likelihood_diff",
+        "loss",
+        "mae",
+        "mse",
+        "perplexity",
+        "rmse",
+        "ter",
+        "wer",
+        "word_perplexity",
+    }
+)
+"""Metrics of which less is better, where the results file does not say which is better."""
+OWN_SCALE = LOWER_IS_BETTER | {"bleu", "chrf", "chrf++", "comet"}
+"""Metrics that are neither shares nor percent of anything."""
+
+
+def metric_stem(metric: str) -> str:
+    """The metric without the harness' filter: `exact_match` of `exact_match,strict-match`."""
+    return metric.partition(",")[0]

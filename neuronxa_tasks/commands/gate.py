@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neuronxa_tasks.commands.results_options import add_latest, describe
+from neuronxa_tasks.commands.results_options import add_latest, add_percent, describe, tell
 
 if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
     from neuronxa_tasks.reports.gate.checkpoint import Checkpoint
@@ -54,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
     add("--config", type=Path, metavar="TOML", help="the rules (default: those of docs/gate.md)")
     add("-o", "--out", type=Path, metavar="OUT", help="folder for gate.md, gate.json and gate.xml")
+    add_percent(parser)
     add_latest(parser)
     parser.set_defaults(action=run)
 
@@ -78,6 +79,7 @@ def run(options: argparse.Namespace) -> int:
     from neuronxa_tasks.reports.gate.rules import Rules, read_rules
     from neuronxa_tasks.reports.gate.verdict import judge
     from neuronxa_tasks.reports.output import check_out, to_json, write_folder
+    from neuronxa_tasks.results.scales import refuse_idle_percent
 
     if options.out is not None:
         check_out(options.out, MADE_BY, INDEX)
@@ -87,9 +89,17 @@ def run(options: argparse.Namespace) -> int:
             getattr(options, side),
             side,
             duplicates="latest" if options.latest else "refuse",
+            used=(*rules.metrics, *rules.per_metric),
+            percent=options.percent,
         )
         for side in ("baseline", "candidate")
     )
+    refuse_idle_percent(
+        options.percent,
+        baseline.in_percent + candidate.in_percent,
+        (baseline.model, candidate.model),
+    )
+    tell([*baseline.notes, *candidate.notes])
     try:
         verdict = judge(join(baseline, candidate, rules), rules)
     except NotComparable as error:

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import argparse
 import platform
+import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from neuronxa_tasks.errors import NeuronXAError
+
+MOST_NOTES = 10
+"""Notes on the terminal; all of them stand in the output."""
+MOST_NAMES = 40
+"""Names of unmapped languages or tasks on the terminal."""
 
 if TYPE_CHECKING:
     from neuronxa_tasks.results.frame import Results
@@ -35,7 +41,7 @@ def add_repeatable(parser: argparse.ArgumentParser, option: str, metavar: str, t
 def add_results(parser: argparse.ArgumentParser) -> None:
     """Adds what is read."""
     parser.add_argument(
-        "results", nargs="+", metavar="RESULTS", help="results file, folder, or published .csv"
+        "results", nargs="+", metavar="RESULTS", help="results file, folder, or table (.csv, .tsv)"
     )
 
 
@@ -53,6 +59,14 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "TASK_{}=BENCHMARK",
         "names of further tasks, {} stands for the language (repeatable)",
     )
+    add_repeatable(
+        parser,
+        "--alignment",
+        "NAME[,NAME]",
+        "what else than mexa, nasca, ... is an alignment score in the tables: a metric, a "
+        "benchmark or a column (repeatable)",
+    )
+    add_percent(parser)
     add_latest(parser)
     parser.add_argument(
         "--drop-nan", action="store_true", help="leave out values that are NaN, with a note"
@@ -101,6 +115,16 @@ def check_drawing(options: argparse.Namespace) -> None:
         )
 
 
+def add_percent(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that says what is in percent."""
+    add_repeatable(
+        parser,
+        "--percent",
+        "NAME",
+        "a file, model or benchmark whose scores are in percent (repeatable)",
+    )
+
+
 def read(options: argparse.Namespace, mixed: Literal["refuse", "separate"]) -> Results:
     """Reads the files and folders of the command line.
 
@@ -113,15 +137,50 @@ def read(options: argparse.Namespace, mixed: Literal["refuse", "separate"]) -> R
     """
     from neuronxa_tasks.results.frame import read_results
 
-    return read_results(
+    named = [text.partition(":")[2] for text in getattr(options, "benchmark", [])]
+    results = read_results(
         harness_paths(options.results),
-        published=[text for text in options.results if _is_csv(text)],
+        published=[text for text in options.results if _is_table(text)],
         names=new_names(options),
         templates=_pairs(options.template, "--template", "TASK_{}=BENCHMARK"),
         duplicates="latest" if options.latest else "refuse",
         mixed=mixed,
         keep_nan=options.drop_nan,
+        used=[*getattr(options, "metric", []), *filter(None, named)],
+        percent=options.percent,
+        alignment=[name for text in options.alignment for name in _parts(text)],
     )
+    tell(results.notes, unmapped_told(results))
+    return results
+
+
+def tell(notes: Sequence[str], more: Sequence[str] = ()) -> None:
+    """Says on the terminal what was left out or assumed; the first of many.
+
+    Args:
+        notes: one sentence each.
+        more: further ones, which are never cut off.
+    """
+    from neuronxa_tasks.reports.escape import plain
+
+    for note in [*notes[:MOST_NOTES], *more]:
+        print(f"note: {plain(note)}", file=sys.stderr)
+    if len(notes) > MOST_NOTES:
+        print(f"note: and {len(notes) - MOST_NOTES} more, which the output has.", file=sys.stderr)
+
+
+def unmapped_told(results: Results) -> list[str]:
+    """Languages and tasks that are in no table, because the language table does not have them."""
+    found: dict[str, dict[str, None]] = {}
+    for why, task in zip(results.unmapped["why"], results.unmapped["task"], strict=True):
+        reason, _, text = str(why).partition(": ")
+        found.setdefault(reason, {})[text or str(task)] = None
+    told = []
+    for reason, names in found.items():
+        shown = ", ".join(list(names)[:MOST_NAMES])
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        told.append(f"{reason}, so in no table ({len(names)}): {shown}{more}.")
+    return told
 
 
 def new_names(options: argparse.Namespace) -> dict[str, str]:
@@ -131,12 +190,12 @@ def new_names(options: argparse.Namespace) -> dict[str, str]:
 
 def harness_paths(results: Sequence[str]) -> list[str]:
     """The given paths without the published tables."""
-    return [text for text in results if not _is_csv(text)]
+    return [text for text in results if not _is_table(text)]
 
 
 def reading_words(options: argparse.Namespace) -> list[str]:
     """The options of `add_reading` as they are typed, for the command that repeats a report."""
-    words = repeated_words(options, "name", "template")
+    words = repeated_words(options, "name", "template", "alignment", "percent")
     return [*words, *flag_words(options, "latest", "drop_nan")]
 
 
@@ -177,8 +236,14 @@ def package_versions(*further: str) -> dict[str, str]:
     }
 
 
-def _is_csv(text: str) -> bool:
-    return text.lower().endswith(".csv") and not Path(text).is_dir()
+def _is_table(text: str) -> bool:
+    from neuronxa_tasks.results.table import is_table
+
+    return is_table(text) and not Path(text).is_dir()
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _pairs(given: Sequence[str], option: str, form: str) -> dict[str, str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import BASELINES, METRIC_PREFERENCE, METRICS, SCORES
+from neuronxa_tasks.reports.usual_metric import usual_metrics
 from neuronxa_tasks.results import Results
 from neuronxa_tasks.results.task_names import benchmark_name, language_of
 
@@ -118,7 +119,8 @@ def _without_pivot(results: Results, pivot: str | None) -> tuple[list[_Value], t
         alignment = frame[frame["kind"] == "alignment"]
         for benchmark, settings in zip(alignment["benchmark"], alignment["settings"], strict=True):
             corpus = str(benchmark).removeprefix("neuronxa_").partition(" [")[0]
-            found = language_of(str(json.loads(settings)["pivot"]), corpus)
+            given = json.loads(settings).get("pivot")  # published scores may lack it
+            found = language_of(str(given), corpus) if given else None
             if found:
                 excluded.add(found)
         excluded = excluded or {"eng_Latn"}
@@ -209,11 +211,11 @@ def _chosen_benchmarks(
                     f"--benchmark is {text!r}, but the results have "
                     f"{', '.join(by_name) or 'no benchmark'}. Name one of these."
                 )
-            metric = metric or usual_metric(by_name[name])
+            metric = metric or _usual(by_name[name])
             if metric not in by_name[name]:
                 raise NeuronXAError(
                     f"--benchmark is {text!r}, but {name} has {', '.join(by_name[name])}. "
-                    f"Write for example {name}:{usual_metric(by_name[name])}."
+                    f"Write for example {name}:{_usual(by_name[name])}."
                 )
             variable = by_name[name][metric]
             chosen[variable.label] = variable
@@ -221,17 +223,25 @@ def _chosen_benchmarks(
     notes = []
     result = []
     for name, variables in by_name.items():
-        best = usual_metric(variables)
-        result.append(variables[best])
-        others = [metric for metric in variables if metric != best]
+        best = usual_metrics(_models(variables), METRIC_PREFERENCE)
+        result += [variables[metric] for metric in best]
+        others = [metric for metric in variables if metric not in best]
         if others:
             notes.append(
-                f"{name} has several metrics; {best} was used, not {', '.join(others)} "
-                f"(choose with --benchmark {name}:{others[0]})."
+                f"{name} has several metrics; {' and '.join(best)} was used, not "
+                f"{', '.join(others)} (choose with --benchmark {name}:{others[0]})."
+            )
+        if len(best) > 1:
+            notes.append(
+                f"No metric of {name} is there for all models, so {' and '.join(best)} stand side "
+                "by side, each for the models that have it."
             )
     return result, notes
 
 
-def usual_metric(metrics: Collection[str]) -> str:
-    """The metric of a benchmark that is used unless another is asked for."""
-    return next((name for name in METRIC_PREFERENCE if name in metrics), min(metrics))
+def _models(variables: Mapping[str, Variable]) -> dict[str, list[str]]:
+    return {metric: list(variable.values) for metric, variable in variables.items()}
+
+
+def _usual(variables: Mapping[str, Variable]) -> str:
+    return usual_metrics(_models(variables), METRIC_PREFERENCE)[0]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from neuronxa_tasks.results.covariates import read_covariates
 from neuronxa_tasks.results.files import read_samples
 from neuronxa_tasks.results.frame import Results, read_results
 from neuronxa_tasks.results.language_matrices import LanguagePairs, read_pairs
-from neuronxa_tasks.results.published import read_covariates
 from neuronxa_tasks.results.rivals import read_rivals
 from neuronxa_tasks.results.task_names import locate
 

@@ -92,7 +92,7 @@ def check_score(metric: str, value: float, facts: dict[str, Any], task: str, pat
         )
 
 
-LAYER_COLUMNS = ("representation", "direction", "layer", "hits")
+LAYER_COLUMNS = ("representation", "direction", "layer", "hits", "rate")
 
 
 def layer_columns(facts: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
@@ -102,7 +102,13 @@ def layer_columns(facts: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
     """
     rows = [
         # Layer l is the block with number l, from 1; hidden states have the embeddings as 0.
-        (representation, direction, position + (representation != "hidden"), count)
+        (
+            representation,
+            direction,
+            position + (representation != "hidden"),
+            count,
+            count / facts["n"],
+        )
         for representation in _REPRESENTATIONS
         for direction in _DIRECTIONS
         for position, count in enumerate(facts[representation][direction])

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results.files import Row
+from neuronxa_tasks.results.run_facts import UNLOGGED
+
+Renamed = dict[tuple[str, str], tuple[str, str]]
+"""(model, revision) to (model, revision)."""
 
 
 def refuse_other_models(runs: list[Row]) -> None:
@@ -19,13 +23,59 @@ def refuse_other_models(runs: list[Row]) -> None:
         if not run["fingerprint"]:
             continue
         other = seen.setdefault((run["model"], run["revision"]), run)
-        if other["fingerprint"] != run["fingerprint"]:
+        if other["fingerprint"] == run["fingerprint"]:
+            continue
+        dtypes = [other["dtype"], run["dtype"]]
+        if all(dtypes) and dtypes[0] != dtypes[1]:
             raise NeuronXAError(
-                f"{other['source']} and {run['source']} both say that they ran {run['model']!r}, "
-                f"but the weights differ (fingerprints {other['fingerprint']} and "
-                f"{run['fingerprint']}). Give one of the files another model name: "
-                f"{run['source']}=NAME."
+                f"{other['source']} loaded {run['model']!r} in {dtypes[0]} and {run['source']} in "
+                f"{dtypes[1]}. The weights may be the same, but rounded otherwise they give other "
+                "scores. Run both in one dtype, or give one of the files another model name: "
+                f"--name {run['source']}=NAME."
             )
+        raise NeuronXAError(
+            f"{other['source']} and {run['source']} both say that they ran {run['model']!r}, "
+            f"but the weights differ (fingerprints {other['fingerprint']} and "
+            f"{run['fingerprint']}). Give one of the files another model name: "
+            f"--name {run['source']}=NAME."
+        )
+
+
+def one_name_for_equal_weights(
+    runs: Sequence[Row], known: Collection[str], given: Collection[str]
+) -> tuple[Renamed, dict[str, str]]:
+    """Weights with one fingerprint are one model, whatever its folders are called.
+
+    The name that counts is the one that results without a fingerprint use as well, else the
+    shortest. A name that the user gave stays as it is.
+
+    Args:
+        runs: of all files.
+        known: models of results without a fingerprint.
+        given: names that the user gave.
+
+    Returns:
+        (model, revision) to the (model, revision) that counts instead; and for each model that has
+        another name, a sentence.
+    """
+    by_weights: dict[str, dict[tuple[str, str], None]] = defaultdict(dict)
+    for run in runs:
+        if run["fingerprint"] and run["model"] not in given:
+            by_weights[run["fingerprint"]][(run["model"], run["revision"])] = None
+    renamed: Renamed = {}
+    notes = {}
+    for fingerprint, found in by_weights.items():
+        if len({model for model, _ in found}) < 2:
+            continue
+        chosen = min(found, key=lambda each: (each[0] not in known, len(each[0]), each))
+        others = [each for each in found if each[0] != chosen[0]]
+        renamed |= dict.fromkeys(others, chosen)
+        notes[chosen[0]] = (
+            f"{', '.join(sorted({model for model, _ in others}))} has the same weights as "
+            f"{chosen[0]} (fingerprint {fingerprint}) and counts as the same model; another --name "
+            "keeps them apart."
+        )
+    return renamed, notes
 
 
 def fill_revisions(rows: list[Row], more: list[Row]) -> list[str]:
@@ -55,9 +105,19 @@ def fill_revisions(rows: list[Row], more: list[Row]) -> list[str]:
 
 
 def without_duplicates(
-    rows: list[Row], dates: Mapping[str, float], duplicates: str
+    rows: list[Row],
+    dates: Mapping[str, float],
+    duplicates: str,
+    renamed: Mapping[str, str] | None = None,
 ) -> tuple[list[Row], list[str]]:
-    """Refuses two rows for the same thing, or keeps the latest; with notes on what was left out."""
+    """Refuses two rows for the same thing, or keeps the latest; with notes on what was left out.
+
+    Args:
+        rows: of the frame.
+        dates: source to the time it was made.
+        duplicates: `refuse` or `latest`.
+        renamed: model to a sentence on what else it is called.
+    """
     if duplicates not in ("refuse", "latest"):
         raise NeuronXAError(
             f"duplicates is {duplicates!r}, which is not known. Use 'refuse' or 'latest'."
@@ -83,6 +143,7 @@ def without_duplicates(
                 f"The task {first['task']} of {first['model']!r} was run twice in the same way "
                 f"({first['source']} and {second['source']}), and only one may count. "
                 "Leave one out, or keep the latest."
+                + (f" {renamed[first['model']]}" if renamed and first["model"] in renamed else "")
             )
         when = [dates[row["source"]] for row in twice]
         latest = max(when) if not any(math.isnan(date) for date in when) else math.nan
@@ -143,26 +204,35 @@ def keep_apart(
     return result, labels
 
 
-def check_texts(tokens: list[Row], mixed: str) -> list[str]:
-    """Refuses, or notes, alignment scores of one language that come from different sentences."""
+def check_texts(rows: Sequence[Row], mixed: str) -> list[str]:
+    """Refuses, or notes, scores of one language that come from different sentences or items.
+
+    A choice of items that was not logged is noted: nobody can tell whether it is the same.
+    """
     seen: dict[tuple[str, str], Row] = {}
     notes: dict[str, None] = {}
-    for row in tokens:
-        if not row["text"]:
+    for row in rows:
+        if not row.get("text"):
             continue
         other = seen.setdefault((row["benchmark"], row["language"]), row)
         if other["text"] == row["text"]:
             continue
         told = (
             f"{other['source']} and {row['source']} scored {row['benchmark']} in "
-            f"{row['language']} on different sentences"
+            f"{row['language']} on "
         )
+        if UNLOGGED in row["text"] or UNLOGGED in other["text"]:
+            notes[
+                f"{told}chosen samples, and without logged samples nobody can tell whether they "
+                "are the same."
+            ] = None
+            continue
         if mixed == "refuse":
             raise NeuronXAError(
-                f"{told}, so their scores are not comparable. Run both on the same text, or leave "
-                "one out."
+                f"{told}different sentences, so their scores are not comparable. Run both on the "
+                "same text, or leave one out."
             )
-        notes[f"{told}."] = None
+        notes[f"{told}different sentences."] = None
     return list(notes)
 
 

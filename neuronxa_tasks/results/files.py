@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.results.table import is_table, looks_like_table
+from neuronxa_tasks.results.whole_file import whole_file
 
-_SAMPLES = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\.jsonl")
+_SAMPLES = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\.jsonl(\.gz)?")
 _RESULTS_DATE = re.compile(r"_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\.json")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -64,9 +67,9 @@ def find_runs(paths: Sequence[str | Path]) -> Found:
 def each_run(paths: Sequence[str | Path], notes: list[str]) -> Iterator[RunFile]:
     """Opens results files, and those in folders and their subfolders, one after the other.
 
-    In a folder, a `.json` file of another kind is left out and noted. A file given by its own path,
-    or called `results*.json`, must be a whole results file. The same bytes under two paths count
-    once and are noted.
+    In a folder, a `.json` file of another kind is left out and noted, and so are tables and links
+    to other folders. A file given by its own path, or called `results*.json`, must be a whole
+    results file. The same bytes under two paths count once and are noted.
 
     Args:
         paths: files and folders.
@@ -76,14 +79,15 @@ def each_run(paths: Sequence[str | Path], notes: list[str]) -> Iterator[RunFile]
         Results files, in the order given, each once.
 
     Raises:
-        NeuronXAError: a path does not exist or cannot be read, a file is cut off or no results
-            file, or a folder has none.
+        NeuronXAError: a path does not exist or cannot be read, a folder inside cannot be listed, a
+            file is cut off or no results file, or a folder has none.
     """
     seen: dict[str, Path] = {}
     opened: set[Path] = set()
     beside: _Beside = {}
     for given in (Path(path) for path in paths):
-        candidates = _candidates(given)
+        candidates, others = _candidates(given)
+        notes += others
         none = True
         for path in candidates:
             resolved = path.resolve()
@@ -105,25 +109,60 @@ def each_run(paths: Sequence[str | Path], notes: list[str]) -> Iterator[RunFile]
         if none:
             raise NeuronXAError(
                 f"The folder {given} has no results file of the harness among its "
-                f"{len(candidates)} JSON files. Give the folder that was its --output_path, or a "
-                "results file."
+                f"{len(candidates)} JSON files.{''.join(f' {note}' for note in others)} Give the "
+                "folder that was its --output_path, or a results file."
             )
 
 
-def _candidates(given: Path) -> list[Path]:
+def _candidates(given: Path) -> tuple[list[Path], list[str]]:
+    """JSON files of a folder, sorted, or the file itself; and a sentence on what is passed over."""
     try:
-        if given.is_dir():
-            return sorted(path for path in given.rglob("*.json") if not path.is_dir())
-        if not given.exists():
-            raise NeuronXAError(
-                f"{given} does not exist, so there is nothing to read. Check the path; it is "
-                f"looked up from {'its root' if given.is_absolute() else 'the current folder'}."
-            )
+        if not given.is_dir():
+            if not given.exists():
+                raise NeuronXAError(
+                    f"{given} does not exist, so there is nothing to read. Check the path; it is "
+                    f"looked up from "
+                    f"{'its root' if given.is_absolute() else 'the current folder'}."
+                )
+            return [given], []
     except (OSError, ValueError) as error:  # a name that is too long, or holds a NUL
         raise NeuronXAError(
             f"The path {str(given)[:200]!r} cannot be looked up ({error}). Check it."
         ) from error
-    return [given]
+    found: list[Path] = []
+    tables: list[Path] = []
+    links: list[Path] = []
+    for folder, folders, names in os.walk(given, onerror=_unlisted):
+        links += [path for name in folders if (path := Path(folder, name)).is_symlink()]
+        for path in (Path(folder, name) for name in names):
+            if path.suffix == ".json":
+                found.append(path)
+            elif is_table(path):
+                tables.append(path)
+    notes = []
+    if tables:
+        notes.append(
+            f"Tables in the folder {given} were not read ({_listed(tables)}): name a table itself "
+            "to have it read."
+        )
+    if links:
+        notes.append(
+            f"Links to folders in {given} were not followed ({_listed(links)}): name the folders "
+            "themselves."
+        )
+    return sorted(found), notes
+
+
+def _listed(paths: list[Path]) -> str:
+    names = [str(path) for path in sorted(paths)]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _unlisted(error: OSError) -> None:
+    raise NeuronXAError(
+        f"The folder {error.filename} cannot be listed ({error.strerror}), so results in it would "
+        "be missing without a trace. Make it readable, or give the other folders one by one."
+    ) from error
 
 
 def parse_json(text: str) -> Any:
@@ -140,28 +179,24 @@ def parse_json(text: str) -> Any:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object, so one would be lost")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise ValueError(
+                    f"the key {name!r} stands twice in one object, so one would be lost"
+                )
+            seen.add(name)
     return content
 
 
 def _open(path: Path, *, strict: bool, beside: _Beside) -> RunFile | str:
     """The run in a file, or, if the file need not be one, the sentence that says why it is none."""
+    data = whole_file(path, "Check its permissions.")
     try:
-        if not path.is_file() and path.exists():
-            raise NeuronXAError(
-                f"{path} is a pipe or a device, which may never end. Give a file or a folder."
-            )
-        data = path.read_bytes()
         text = data.decode("utf-8-sig")
         content = parse_json(text)
         if _SURROGATE.search(data):
             json.dumps(content, ensure_ascii=False).encode("utf-8")
-    except OSError as error:
-        raise NeuronXAError(
-            f"{path} cannot be read ({error.strerror}). Check its permissions."
-        ) from error
     except UnicodeDecodeError as error:
         reason = f"{path} is no UTF-8 text (byte {error.start}), so it is no results file."
     except UnicodeEncodeError:
@@ -175,6 +210,10 @@ def _open(path: Path, *, strict: bool, beside: _Beside) -> RunFile | str:
             reason = f"{path} is cut off in line {error.lineno}: the run was stopped while writing."
         elif error.msg.startswith("Unterminated string"):
             reason = f"{path} is cut off inside a text that begins in line {error.lineno}."
+        elif looks_like_table(text):
+            reason = (
+                f"{path} is no JSON but looks like a table, and a table is called .csv or .tsv."
+            )
         else:
             reason = f"{path} is no JSON ({error.msg}, line {error.lineno})."
     except ValueError as error:
@@ -212,15 +251,18 @@ def _samples_beside(path: Path, content: dict[str, Any], beside: _Beside) -> dic
     if isinstance(arguments, str) and isinstance(tasks, dict):
         stem = re.sub("/|=", "__", arguments)
         for task in tasks:
-            other = path.parent / f"{stem}_{task}.jsonl"
-            if other.is_file():
-                found[task] = other
+            for suffix in (".jsonl.gz", ".jsonl"):
+                other = path.parent / f"{stem}_{task}{suffix}"
+                if other.is_file():
+                    found[task] = other
     return found
 
 
 def _samples_by_date(folder: Path) -> dict[str, dict[str, Path]]:
     found: dict[str, dict[str, Path]] = {}
-    for path in sorted(folder.glob("samples_*.jsonl")):
+    # Packed ones first, so that an unpacked copy beside one counts.
+    packed = sorted(folder.glob("samples_*.jsonl.gz"))
+    for path in [*packed, *sorted(folder.glob("samples_*.jsonl"))]:
         name = _SAMPLES.fullmatch(path.name)
         if name:
             found.setdefault(name["date"], {})[name["task"]] = path
@@ -231,17 +273,18 @@ def read_samples(path: str | Path) -> list[dict[str, Any]]:
     """The logged samples of one task, in the order of `doc_id`.
 
     Reads a sample per line (harness 0.4.3 and later) as well as one list (0.4.2, which calls that
-    file `.jsonl` too).
+    file `.jsonl` too), packed as `.jsonl.gz` or not.
 
     Raises:
         NeuronXAError: the file is missing, cut off, or holds something else.
     """
     path = Path(path)
+    data = whole_file(path, "Check the path, or run again with --log_samples.")
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
         raise NeuronXAError(
-            f"The samples file {path} cannot be read ({error}). Check the path, or run again with "
+            f"The samples file {path} is no UTF-8 text (byte {error.start}). Run again with "
             "--log_samples."
         ) from error
     samples: list[Any] = []

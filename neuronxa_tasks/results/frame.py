@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from neuronxa_tasks.results.checks import (
     check_texts,
     fill_revisions,
     keep_apart,
+    one_name_for_equal_weights,
     refuse_other_models,
     refuse_same_language,
     without_duplicates,
@@ -25,7 +25,13 @@ from neuronxa_tasks.results.covariate_columns import COVARIATES
 from neuronxa_tasks.results.files import Row, each_run
 from neuronxa_tasks.results.harness import RunRows, rows_of
 from neuronxa_tasks.results.published import read_published
+from neuronxa_tasks.results.scales import check_scales, refuse_idle_percent, to_shares
 from neuronxa_tasks.results.task_names import check_templates
+from neuronxa_tasks.results.unused import (
+    refuse_unused_alignment,
+    refuse_unused_names,
+    refuse_unused_templates,
+)
 
 COLUMNS: dict[str, str] = {
     "kind": "str",
@@ -40,6 +46,8 @@ COLUMNS: dict[str, str] = {
     "n": "Int64",
     "fewshot": "Int64",
     "settings": "str",
+    "text": "str",
+    "lower_is_better": "bool",
     "source": "str",
 }
 _UNMAPPED = {
@@ -48,6 +56,8 @@ _UNMAPPED = {
     "task": "str",
     "metric": "str",
     "value": "float64",
+    "stderr": "float64",
+    "n": "Int64",
     "fewshot": "Int64",
     "why": "str",
     "source": "str",
@@ -61,8 +71,9 @@ _LAYERS = {
     "representation": "str",
     "direction": "str",
     "layer": "int64",
-    "hits": "int64",
-    "n": "int64",
+    "hits": "Int64",
+    "n": "Int64",
+    "rate": "float64",
 }
 _TOKENS = {
     "model": "str",
@@ -89,6 +100,7 @@ _RUNS = {
     "harness": "str",
     "date": "float64",
     "tasks": "int64",
+    "random_weights": "int64",
 }
 
 
@@ -102,17 +114,21 @@ class Results:
             language table; `metric` has the harness' filter unless it is `none`; `value` is finite;
             `stderr`, `n` and `fewshot` are missing where the source does not say; `revision` is
             empty where it is not known; `settings` is JSON with sorted keys and holds what else
-            must be equal for values to be comparable (for alignment: n, pivot, tap, weights).
+            must be equal for values to be comparable (for alignment: n, pivot, tap, weights);
+            `text` is the hash of the sentences or chosen items, empty where it is not known, and
+            names the file where items were chosen and not logged, see `run_facts.UNLOGGED`.
         unmapped: Rows whose language is not known, with `why`.
-        layers: Hits per layer of the alignment tasks; `layer` counts blocks from 1, and hidden
-            states have the embeddings as 0.
+        layers: Hits per layer of the alignment scores, and their `rate`; `layer` counts blocks from
+            1, and hidden states have the embeddings as 0. Published layers have a rate alone, and
+            scores that are not of this project stand under `representation` by their name.
         tokens: Tokens per sentence of the alignment tasks; `fertility` is their ratio to the
             pivot's, `text` the hash of the sentences. Beside them the covariates of the target,
             means over the layers: see `language_facts.COVARIATES`; NaN where a file lacks them.
         runs: One row per file read, with the hash of its bytes and the time it was made (seconds
-            since 1970).
+            since 1970), and the number of weights that were drawn at random.
         samples: (source, task) to the samples file beside that results file, where there is one.
         notes: What was left out or assumed, one sentence each.
+        in_percent: What was in percent and now is in shares, of the names that were given.
     """
 
     frame: pd.DataFrame
@@ -122,6 +138,7 @@ class Results:
     runs: pd.DataFrame
     samples: Mapping[tuple[str, str], Path]
     notes: tuple[str, ...]
+    in_percent: tuple[str, ...] = ()
 
 
 def read_results(
@@ -133,12 +150,16 @@ def read_results(
     duplicates: Literal["refuse", "latest"] = "refuse",
     mixed: Literal["refuse", "separate"] = "refuse",
     keep_nan: bool = False,
+    used: Sequence[str] = (),
+    percent: Sequence[str] = (),
+    refuse_idle: bool = True,
+    alignment: Sequence[str] = (),
 ) -> Results:
     """Reads harness results and published tables into one frame.
 
     Args:
         paths: Results files of the harness (0.3 to 0.4.13) and folders with them.
-        published: CSV files, see `published.read_published`.
+        published: Tables, see `published.read_published`.
         names: Another name for a model, by its name in the file or by the file's path; so that a
             local path and a name on the Hub can be the same model.
         templates: Further task names, template to benchmark: `{"mytask_{}": "mytask"}`.
@@ -148,14 +169,20 @@ def read_results(
             version, chat template; for alignment n, pivot, tap, weights): refuse, or keep apart as
             benchmarks of their own, called for example `xnli [fewshot=5]`.
         keep_nan: Leave values that are NaN out, with a note, instead of refusing.
+        used: Metrics that are asked for by name: they must have a value, like the usual metric of
+            each benchmark. Without one of these a value is left out and noted in any case.
+        alignment: Names of alignment scores in the tables, beside those of this project.
+        percent: Files, models and benchmarks whose scores are in percent, see `scales.to_shares`.
+        refuse_idle: Whether a name of `percent` must have an effect here.
 
     Returns:
         Frames sorted by model, revision, benchmark, metric and language: the same files give the
         same rows in the same order.
 
     Raises:
-        NeuronXAError: nothing to read, a damaged or incomplete file, a duplicate, mixed settings,
-            one language twice, or two models under one name.
+        NeuronXAError: nothing to read, a damaged or incomplete file, a duplicate, mixed settings
+            or scales, one language twice, two models under one name, or a name or template that
+            fits nothing.
     """
     check_templates(templates or {})
     if not paths and not published:
@@ -167,24 +194,43 @@ def read_results(
     read: list[RunRows] = []
     beside: dict[tuple[str, str], Path] = {}
     for run in each_run(paths, notes):  # one at a time: a file is far larger than its rows
-        read.append(rows_of(run, names=names, templates=templates, keep_nan=keep_nan))
+        read.append(rows_of(run, names=names, templates=templates, keep_nan=keep_nan, used=used))
         beside |= {(str(run.path), task): path for task, path in sorted(run.samples.items())}
-    tables = [read_published(path) for path in published]
+    read += [
+        read_published(path, names=names, alignment=alignment, keep_nan=keep_nan)
+        for path in published
+    ]
     notes += [note for part in read for note in part.notes]
     dates = {part.run["source"]: float(part.run["date"]) for part in read}
     rows = [row for part in read for row in part.rows]
-    for table_rows, _, facts in tables:
-        for row in table_rows:
-            row["model"] = (names or {}).get(row["model"], row["model"])
-        rows += table_rows
-        dates[facts["source"]] = math.nan
     layers = [row for part in read for row in part.layers]
     tokens = [row for part in read for row in part.tokens]
-    refuse_other_models([part.run for part in read])
     unmapped = [row for part in read for row in part.unmapped]
-    unmapped += [row for _, table_unmapped, _ in tables for row in table_unmapped]
+    everything = rows + unmapped
+    refuse_unused_alignment(alignment, everything)
+    refuse_unused_names(
+        names or {},
+        {name for part in read for name in part.named},
+        {row["model"] for row in everything},
+    )
+    refuse_unused_templates(templates or {}, {task for part in read for task in part.tasks})
+    weighed = {part.run["source"] for part in read if part.run["fingerprint"]}
+    renamed, told = one_name_for_equal_weights(
+        [part.run for part in read],
+        {row["model"] for row in everything if row["source"] not in weighed},
+        set((names or {}).values()),
+    )
+    notes += told.values()
+    for part in (*rows, *layers, *tokens, *unmapped, *(part.run for part in read)):
+        key = (part["model"], part["revision"])
+        part["model"], part["revision"] = renamed.get(key, key)
+    refuse_other_models([part.run for part in read])
+    in_percent = to_shares(everything, percent)
+    if refuse_idle:
+        refuse_idle_percent(percent, in_percent, {row["model"] for row in everything})
+    check_scales(rows)
     notes += fill_revisions(rows, [*layers, *tokens])
-    rows, dropped = without_duplicates(rows, dates, duplicates)
+    rows, dropped = without_duplicates(rows, dates, duplicates, told)
     notes += dropped
     rows, labels = keep_apart(rows, mixed)
     refuse_same_language(rows)
@@ -200,10 +246,10 @@ def read_results(
         return chosen
 
     kept_layers, kept_tokens = of_kept(layers), of_kept(tokens)
-    notes += check_texts(kept_tokens, mixed)
-    runs = [part.run for part in read] + [facts for _, _, facts in tables]
-    used = {(row["source"], row["task"]) for row in rows}
-    samples = {key: path for key, path in beside.items() if key in used}
+    notes += check_texts(rows, mixed)
+    runs = [part.run for part in read]
+    there = {(row["source"], row["task"]) for row in rows}
+    samples = {key: path for key, path in beside.items() if key in there}
     order = ["model", "revision", "kind", "benchmark", "metric", "language", "task"]
     layer_order = [*order[:2], "benchmark", "language", "representation", "direction", "layer"]
     return Results(
@@ -214,6 +260,7 @@ def read_results(
         runs=_frame(runs, _RUNS, ["source"]),
         samples=samples,
         notes=tuple(notes),
+        in_percent=in_percent,
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.names import LOWER_IS_BETTER, METRIC_PREFERENCE, metric_stem
 from neuronxa_tasks.results.block import (
-    SCORES,
     alignment_settings,
     alignment_tasks,
     check_score,
@@ -27,10 +28,24 @@ from neuronxa_tasks.results.files import (
     read_samples,
     whole,
 )
-from neuronxa_tasks.results.task_names import language_of, locate
+from neuronxa_tasks.results.places import Groups, Place, entries_of, places_of, refuse_incomplete
+from neuronxa_tasks.results.run_facts import (
+    CHOICE,
+    chosen_items,
+    dictionary,
+    fewshot_of,
+    items_of,
+    model_of,
+    settings_of,
+    version_text,
+)
 
 # What stands among the metrics of a task and is none (`bypass`: a run with --predict_only).
 _NO_METRIC = {"alias", "name", "sample_len", "samples", "sample_count", " ", "bypass"}
+
+_NAN, _INFINITE = "is NaN", "is infinite"
+NOT_FINITE = tuple(f"{why} and was left out." for why in (_NAN, _INFINITE))
+"""Ends of notes about values that were left out."""
 
 
 @dataclass(slots=True)
@@ -43,8 +58,10 @@ class RunRows:
         layers: one per alignment task; its `columns` have one row per representation, direction
             and layer, see `block.layer_columns`.
         tokens: one per alignment task.
-        run: model, revision, versions and date of the file.
+        run: model, revision, versions and date of the file, and its `dtype`.
         notes: what should be known, one sentence each.
+        named: keys of `names` that named a model.
+        tasks: every task and group of the file.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -53,6 +70,8 @@ class RunRows:
     tokens: list[Row] = field(default_factory=list)
     run: Row = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
+    tasks: set[str] = field(default_factory=set)
 
 
 def rows_of(
@@ -61,23 +80,28 @@ def rows_of(
     names: Mapping[str, str] | None = None,
     templates: Mapping[str, str] | None = None,
     keep_nan: bool = False,
+    used: Collection[str] = (),
 ) -> RunRows:
     """Reads one results file of harness 0.3 or 0.4.
+
+    Of a benchmark's metrics only those that are used must have a value: the usual one
+    (`METRIC_PREFERENCE`) and those of `used`. Others that are NaN, infinite or no number are left
+    out and noted.
 
     Args:
         run: the file.
         names: names for models, from the name in the file, or the file's path, to another.
         templates: further task templates, see `task_names.locate`.
-        keep_nan: leave values that are NaN out (and note them) instead of refusing.
+        keep_nan: leave used values that are NaN out, too, instead of refusing.
+        used: metrics that are asked for by name.
 
     Raises:
-        NeuronXAError: no model name, a value that is text, infinite or NaN, tasks announced but
-            without result, or a damaged NeuronXA block.
+        NeuronXAError: no model name, a used value that is text, infinite or NaN, tasks announced
+            but without result, or a damaged NeuronXA block.
     """
     content, path = run.content, str(run.path)
-    config = _dictionary(content, "config", path)
-    names = names or {}
-    model, revision = _model(content, config, path, names)
+    config = dictionary(content, "config", path)
+    model, revision, by = model_of(content, config, path, names or {})
     block = config.get("neuronxa")
     alignment = alignment_tasks(block, path)
     out = RunRows(
@@ -91,237 +115,150 @@ def rows_of(
             "harness": as_text(content.get("lm_eval_version")),
             "date": finite(content.get("date")),
             "tasks": 0,
-        }
+            "random_weights": whole(at(block, "model", "random_weights")) or 0,
+            "dtype": as_text(at(block, "model", "dtype")),
+        },
+        named={by} - {""},
     )
-    entries: dict[str, Any] = {
-        **_dictionary(content, "groups", path),
-        **_dictionary(content, "results", path),
-    }
-    parents = {
-        group: [str(child) for child in children] if isinstance(children, list) else []
-        for group, children in _dictionary(content, "group_subtasks", path).items()
-    }
-    groups = {name for name, children in parents.items() if children} | set(
-        _dictionary(content, "groups", path)
-    )
-    _refuse_incomplete(content, entries, groups, parents, path)
-    places = {
-        task: _place(task, {} if task in groups else _metrics(metrics), alignment, templates)
-        for task, metrics in entries.items()
-    }
-    # A group that is a language (global_mmlu_sw) stands for its parts.
-    parts = {child for name in groups if places.get(name) for child in _descendants(name, parents)}
-    for task, metrics in entries.items():
-        place = places[task]
-        if task in parts or (task in groups and place is None):
-            continue
-        values = _metrics(metrics)
+    entries, groups = entries_of(content, path), Groups(content, path)
+    out.tasks |= set(entries)
+    refuse_incomplete(content, entries, groups, path)
+    places, misnamed = places_of(entries, groups, alignment, templates)
+    out.notes += _notes(out.run, config, misnamed)
+    lost: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for task, place in places.items():
+        values = _metrics(entries[task])
         base = {
             "model": model,
             "revision": revision,
             "task": task,
-            "fewshot": _fewshot(content, config, task),
+            "fewshot": fewshot_of(content, config, task),
             "source": path,
         }
         if place is None:
             # (The pivot against itself, which has no score, ends here without a row.)
             why = "no known task name with a language"
             out.unmapped += [
-                {**base, "metric": metric, "value": finite(value), "why": why}
-                for metric, (value, _) in values.items()
+                {
+                    **base,
+                    "kind": "benchmark",
+                    "benchmark": task,
+                    "metric": metric,
+                    "value": finite(value),
+                    "stderr": finite(stderr),
+                    "n": items_of(content, task, entries[task]),
+                    "why": why,
+                }
+                for metric, (value, stderr) in values.items()
             ]
             continue
-        kind, benchmark, language = place
         if not values:
             out.notes.append(f"{path}: the task {task} has no metric and gives no row.")
             continue
-        if kind == "alignment" and task not in alignment:
-            raise NeuronXAError(
-                f"{path} has alignment scores of {task}, but no NeuronXA block for it, so pivot, "
-                "n and tap are not known. Run it again with `neuronxa run`, or leave it out."
-            )
+        kind, benchmark, language = place
+        shared = {**base, "kind": kind, "benchmark": benchmark, "language": language}
+        shared |= _shared(run, config, task, place, alignment)
         facts = alignment[task] if kind == "alignment" else None
-        settings = (
-            alignment_settings(facts) if facts is not None else _settings(content, config, task)
-        )
-        version = _version(_dictionary(content, "versions", path).get(task))
-        if version:
-            settings["version"] = version
-        n = facts["n"] if facts is not None else _n(content, task, metrics)
-        if n is None and task in run.samples:
-            n = len({sample["doc_id"] for sample in read_samples(run.samples[task])})
+        usual = _usual(values)
         for metric, (value, stderr) in values.items():
-            checked = _value(value, metric, task, path)
-            if checked is None:
-                if not keep_nan:
-                    raise NeuronXAError(
-                        f"{path}: {metric} of {task} is NaN, and a missing value would silently "
-                        "change n. Run the task again, or allow NaN to be left out."
-                    )
-                out.notes.append(f"{path}: {metric} of {task} is NaN and was left out.")
+            checked, broken = _value(value)
+            if broken is not None:
+                needed = facts is not None or metric == usual or metric in used
+                if needed and not (keep_nan and broken == _NAN):
+                    raise _unusable(metric, task, broken, path)
+                lost[(metric, broken)].append(task)
                 continue
             if facts is not None:
                 check_score(metric, checked, facts, task, path)
             out.rows.append(
                 {
-                    **base,
-                    "kind": kind,
-                    "benchmark": benchmark,
-                    "language": language,
+                    **shared,
                     "metric": metric,
                     "value": checked,
                     "stderr": finite(stderr),
-                    "n": n,
-                    "settings": json.dumps(settings, sort_keys=True, ensure_ascii=False),
+                    "lower_is_better": lower_is_better(content, task, metric),
                 }
             )
         if facts is not None:
-            key = {name: base[name] for name in ("model", "revision", "task", "source")}
+            key = {name: shared[name] for name in ("model", "revision", "task", "source")}
             key |= {"benchmark": benchmark, "language": language}
             out.layers.append({**key, "n": facts["n"], "columns": layer_columns(facts)})
             out.tokens += token_rows(key, facts)
+    out.notes += [
+        f"{path}: {metric} of {tasks[0]}"
+        + (f" and of {len(tasks) - 1} other tasks" if len(tasks) > 1 else "")
+        + f" {why} and was left out."
+        for (metric, why), tasks in lost.items()
+    ]
     out.run["tasks"] = len({row["task"] for row in out.rows})
     return out
 
 
-# --- the model --------------------------------------------------------------------------------
+def lower_is_better(content: dict[str, Any], task: str, metric: str) -> bool:
+    """Whether less of a metric is better: as the file says, else as is known of the metric."""
+    said = at(content, "higher_is_better", task, metric_stem(metric))
+    return not said if isinstance(said, bool) else metric_stem(metric) in LOWER_IS_BETTER
 
 
-def _model(
-    content: dict[str, Any], config: dict[str, Any], path: str, names: Mapping[str, str]
-) -> tuple[str, str]:
-    arguments = _arguments(config.get("model_args"))
-    # The order of the harness: an adapter names the model before its base does.
-    keys = ("peft", "delta", "pretrained", "model", "path", "engine")
-    found = as_text(content.get("model_name")) or next(
-        (arguments[key] for key in keys if arguments.get(key)), None
-    )
-    if not found and path in names:
-        found = names[path]
-    if not found:
-        raise NeuronXAError(
-            f"{path} does not say which model was run (neither `model_name` nor `model_args`). "
-            f"Name it: {path}=NAME."
+def _notes(run: Row, config: dict[str, Any], misnamed: list[str]) -> list[str]:
+    """What a reader should know of the whole file."""
+    path, notes = run["source"], []
+    if run["random_weights"]:
+        notes.append(
+            f"{path}: {run['random_weights']} weights of {run['model']} were not in its checkpoint "
+            "and were drawn at random, so its scores are not those of the model."
         )
-    name = names.get(path, names.get(found, found))
-    return name, as_text(config.get("model_revision")) or arguments.get("revision") or ""
+    if config.get("use_cache"):
+        notes.append(
+            f"{path} was run with --use_cache ({config['use_cache']}). The harness does not tie "
+            "that cache to a model, so its benchmark answers may be those of another one."
+        )
+    notes += [
+        f"{path}: {group} is called like a language, but is a group of tasks with languages or "
+        "benchmarks of their own; they count, and it does not."
+        for group in misnamed
+    ]
+    return notes
 
 
-def _arguments(given: object) -> dict[str, str]:
-    """Model arguments, which are a text up to harness 0.4.9 and a dictionary later."""
-    if isinstance(given, dict):
-        return {str(key): as_text(value) for key, value in given.items()}
-    pairs = (part.partition("=") for part in str(given or "").split(","))
-    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
-
-
-# --- tasks ------------------------------------------------------------------------------------
-
-
-def _place(
+def _shared(
+    run: RunFile,
+    config: dict[str, Any],
     task: str,
-    values: Mapping[str, Any],
+    place: Place,
     alignment: Mapping[str, Any],
-    templates: Mapping[str, str] | None,
-) -> tuple[str, str, str] | None:
-    """Kind, benchmark and language of a task."""
-    if task in alignment:
-        facts = alignment[task]
-        language = language_of(facts["target"], facts["corpus"])
-        return ("alignment", f"neuronxa_{facts['corpus']}", language) if language else None
-    found = locate(task, templates)
-    if found is not None:
-        return ("benchmark", *found)
-    if task.startswith("neuronxa_") and set(values) & set(SCORES):
-        # Scores without their block; the caller refuses them.
-        return ("alignment", task, "")
-    return None
-
-
-def _descendants(group: str, parents: Mapping[str, list[str]]) -> set[str]:
-    found: set[str] = set()
-    waiting = list(parents.get(group) or [])
-    while waiting:
-        child = waiting.pop()
-        if child not in found:
-            found.add(child)
-            waiting += parents.get(child) or []
-    return found
-
-
-def _refuse_incomplete(
-    content: dict[str, Any],
-    entries: Mapping[str, Any],
-    groups: set[str],
-    parents: Mapping[str, list[str]],
-    path: str,
-) -> None:
-    announced = set(_dictionary(content, "configs", path))
-    announced |= set(_dictionary(content, "n-samples", path))
-    for children in parents.values():
-        announced |= set(children)
-    missing = sorted(announced - set(entries) - groups - set(parents))
-    if missing:
-        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+) -> Row:
+    """What all metrics of a task have in common: n, settings, and the text they were scored on."""
+    content, path = run.content, str(run.path)
+    kind = place[0]
+    if kind == "alignment" and task not in alignment:
         raise NeuronXAError(
-            f"{path} is incomplete: {len(missing)} of its tasks have no result ({shown}). "
-            "Run them again, or leave the file out."
+            f"{path} has alignment scores of {task}, but no NeuronXA block for it, so pivot, "
+            "n and tap are not known. Run it again with `neuronxa run`, or leave it out."
         )
+    how = settings_of(content, config, task)
+    text = chosen_items(run, task) if how.get("limit") == CHOICE else ""
+    if kind == "alignment":
+        facts = alignment[task]
+        settings, n = alignment_settings(facts), facts["n"]
+        text = " ".join(filter(None, (as_text(at(facts, "source", "sha256")), text)))
+    else:
+        settings, n = how, items_of(content, task, _entry(content, task))
+        if n is None and task in run.samples:
+            n = len({sample["doc_id"] for sample in read_samples(run.samples[task])})
+    version = version_text(dictionary(content, "versions", path).get(task))
+    if version:
+        settings["version"] = version
+    return {
+        "n": n,
+        "text": text,
+        "settings": json.dumps(settings, sort_keys=True, ensure_ascii=False),
+    }
 
 
-def _fewshot(content: dict[str, Any], config: dict[str, Any], task: str) -> int | None:
-    for found in (
-        at(content, "n-shot", task),
-        at(content, "configs", task, "num_fewshot"),
-        config.get("num_fewshot"),
-    ):
-        value = whole(found)
-        if value is not None:
-            return value
-    return None
-
-
-def _n(content: dict[str, Any], task: str, metrics: object) -> int | None:
-    """Documents scored; the harness before 0.4.3 does not say."""
-    effective = at(content, "n-samples", task, "effective")
-    for found in (effective, at(metrics, "sample_len"), at(metrics, "samples")):
-        value = whole(found, least=1)
-        if value is not None:
-            return value
-    return None
-
-
-def _version(found: object) -> str:
-    """Task version; 1, 1.0 and "1.0" are the same."""
-    if found is None or isinstance(found, (dict, list)):
-        return ""
-    try:
-        return f"{float(str(found)):g}"
-    except ValueError:
-        return str(found)
-
-
-def _settings(content: dict[str, Any], config: dict[str, Any], task: str) -> dict[str, Any]:
-    """What must be equal for two values of a benchmark to be comparable."""
-    settings: dict[str, Any] = {}
-    counted = at(content, "n-samples", task)
-    original, effective = number(at(counted, "original")), number(at(counted, "effective"))
-    limit = number(config.get("limit"))
-    if limit is not None:
-        # The command line writes 100.0 where Python code writes 100.
-        settings["limit"] = int(limit) if limit.is_integer() else limit
-    elif original is not None and effective is not None and effective < original:
-        settings["limit"] = "a choice of samples"
-    if content.get("chat_template"):
-        # Only whether: each model has a template of its own.
-        settings["chat_template"] = True
-        if content.get("fewshot_as_multiturn"):
-            settings["multiturn"] = True
-    if content.get("system_instruction"):
-        settings["system_instruction"] = str(content.get("system_instruction_sha") or "yes")[:12]
-    if config.get("gen_kwargs") and at(content, "configs", task, "output_type") == "generate_until":
-        settings["gen_kwargs"] = config["gen_kwargs"]
-    return settings
+def _entry(content: dict[str, Any], task: str) -> object:
+    found = at(content, "results", task)
+    return at(content, "groups", task) if found is None else found
 
 
 # --- values -----------------------------------------------------------------------------------
@@ -346,29 +283,30 @@ def _metrics(entry: object) -> dict[str, tuple[Any, Any]]:
     return values
 
 
-def _value(value: object, metric: str, task: str, path: str) -> float | None:
-    """The value as a finite float, or None for NaN."""
+def _usual(values: Collection[str]) -> str:
+    return next((name for name in METRIC_PREFERENCE if name in values), min(values))
+
+
+def _value(value: object) -> tuple[float, str | None]:
+    """The value as a finite float, or why it is none."""
     found = number(value)
     if found is None:
-        raise NeuronXAError(
-            f"{path}: {metric} of {task} is {value!r}, which is no number. "
-            "Run the task again, or leave the file out."
-        )
+        return math.nan, f"is {value!r}, which is no number,"
     if math.isinf(found):
-        raise NeuronXAError(
-            f"{path}: {metric} of {task} is infinite, so nothing can be computed from it. "
-            "Run the task again, or leave the file out."
-        )
-    return None if math.isnan(found) else found
+        return math.nan, _INFINITE
+    return found, _NAN if math.isnan(found) else None
 
 
-def _dictionary(content: dict[str, Any], key: str, path: str) -> dict[str, Any]:
-    found = content.get(key)
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise NeuronXAError(
-            f"{path} has a `{key}` that is no object but {type(found).__name__}, so it was not "
-            "written by the harness. Give the file as the harness wrote it."
+def _unusable(metric: str, task: str, why: str, path: str) -> NeuronXAError:
+    told = f"{path}: {metric} of {task} {why.rstrip(',')}"
+    if why == _NAN:
+        return NeuronXAError(
+            f"{told}, and a missing value would silently change n. Run the task again, or allow "
+            "NaN to be left out."
         )
-    return found
+    if why == _INFINITE:
+        return NeuronXAError(
+            f"{told}, so nothing can be computed from it. Run the task again, use another metric, "
+            "or leave the file out."
+        )
+    return NeuronXAError(f"{told}. Run the task again, or leave the file out.")

@@ -1,254 +1,356 @@
-"""Tables of others: published scores and covariates, from CSV."""
+"""Published scores of others, from tables: benchmarks, and alignment scores with their layers."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
 import math
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.names import LOWER_IS_BETTER, METRICS, SCORES, metric_stem
+from neuronxa_tasks.results.covariates import LANGUAGE
+from neuronxa_tasks.results.decimals import Decimal, decimal_of, is_missing, number_in, ways
 from neuronxa_tasks.results.files import Row
+from neuronxa_tasks.results.harness import RunRows
+from neuronxa_tasks.results.table import SUFFIXES, Table, read_table
 from neuronxa_tasks.results.task_names import benchmark_name, language_of
 
-_NAMES = {
+_VALUE = ("value", "score", "accuracy", "acc")
+_COLUMNS = {
     "model": ("model",),
-    "language": ("language", "lang", "bcp_47", "code"),
+    "language": LANGUAGE,
     "benchmark": ("benchmark", "task"),
-    "value": ("value", "score", "accuracy", "acc"),
-}
-"""Columns that must be there, and the names they go by; the first that is there counts."""
-_OPTIONAL = {
+    "value": _VALUE,
     "metric": ("metric",),
     "stderr": ("stderr", "acc_stderr"),
     "n": ("n",),
     "fewshot": ("fewshot", "num_fewshot"),
     "revision": ("revision",),
     "version": ("version", "task_version"),
+    "corpus": ("corpus",),
+    "pivot": ("pivot",),
+    "layer": ("layer",),
 }
+"""Columns that are used, and the names they go by; the first that is there counts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A CSV file as text cells.
+class _Cell:
+    """One score of a table.
 
     Attributes:
-        path: where it lies.
-        sha256: of its bytes.
-        header: column names.
-        rows: line number and cells by column.
+        where: file and line.
+        kind: `alignment` or `benchmark`.
+        benchmark: of the frame; of an alignment score its corpus.
+        metric: name of the metric.
+        text: what stands in the table.
+        column: in which column.
+        row: the other cells by the names of `_COLUMNS`; empty texts where there is no column.
     """
 
-    path: Path
-    sha256: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[int, dict[str, str]], ...]
+    where: str
+    kind: str
+    benchmark: str
+    metric: str
+    text: str
+    column: str
+    row: Mapping[str, str]
 
 
-def read_table(path: str | Path) -> Table:
-    """Reads a CSV file with a header line, UTF-8 with or without a byte-order mark.
-
-    Raises:
-        NeuronXAError: the file is missing, not UTF-8, has no rows, a column twice, or a line with
-            another number of cells.
-    """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-        text = data.decode("utf-8-sig")
-    except OSError as error:
-        raise NeuronXAError(
-            f"{path} cannot be read ({error.strerror}). Check the path and its permissions."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise NeuronXAError(
-            f"{path} is no UTF-8 text (byte {error.start}), so its names would be misread. "
-            "Save it as UTF-8."
-        ) from error
-    reader = csv.reader(text.splitlines(keepends=True))
-    lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    if len(lines) < 2:
-        raise NeuronXAError(
-            f"{path} has no row below its header. Give a CSV file with a header line and rows."
-        )
-    header = tuple(cell.strip() for cell in lines[0][1])
-    twice = [name for name, count in Counter(header).items() if count > 1]
-    if twice:
-        raise NeuronXAError(
-            f"{path} has the column {twice[0]!r} twice, so it is not clear which counts. "
-            "Rename one."
-        )
-    rows = []
-    for line, cells in lines[1:]:
-        if len(cells) != len(header):
-            raise NeuronXAError(
-                f"{path} has {len(cells)} cells in line {line} and {len(header)} in its header. "
-                "Put cells with a comma into quotation marks."
-            )
-        rows.append((line, dict(zip(header, (cell.strip() for cell in cells), strict=True))))
-    return Table(path, hashlib.sha256(data).hexdigest(), header, tuple(rows))
-
-
-def read_published(path: str | Path) -> tuple[list[Row], list[Row], Row]:
+def read_published(
+    path: str | Path,
+    *,
+    names: Mapping[str, str] | None = None,
+    alignment: Collection[str] = (),
+    keep_nan: bool = False,
+) -> RunRows:
     """Published scores: `model, language, benchmark, value` in any order, more columns allowed.
 
     Other names for the four are `lang`, `bcp_47`, `code`; `task`; `score`, `accuracy`, `acc`.
     Used if there: `metric`, `stderr` (`acc_stderr`), `n`, `fewshot` (`num_fewshot`), `revision`,
-    `version` (`task_version`). Rows with the languages `all` or `average` are not special: they are
-    listed as unmapped.
+    `version` (`task_version`). Numbers may have a decimal comma. Rows with the languages `all` or
+    `average` are not special: they are listed as unmapped.
+
+    A row is an alignment score where its metric, or its benchmark, is one of this project (`mexa`,
+    `nasca_max`, ...) or is named in `alignment`. It then needs no benchmark, and may have a
+    `corpus`, the `n` and the `pivot` it was computed with, and a `layer`. Without a column of
+    values, columns called like such scores hold them. Scores of layers alone give their mean, and
+    `<score>_max`, the best of them.
 
     Args:
-        path: CSV file.
+        path: table, see `read_table`.
+        names: another name for a model.
+        alignment: further names of alignment scores.
+        keep_nan: leave cells without a number (`NA`) out, with a note, instead of refusing.
 
     Returns:
-        Rows of the frame, unmapped rows, and the row of the file in `runs`.
+        Rows of the frame, unmapped rows, layers, and the row of the file in `runs`. `named` has the
+        names, and the further alignment scores, that were there.
 
     Raises:
         NeuronXAError: see `read_table`; or a column is missing, a cell is empty, or a value is no
             number.
     """
     table = read_table(path)
-    columns = {}
-    for name, spellings in _NAMES.items():
-        found = next((spelling for spelling in spellings if spelling in table.header), None)
-        if found is None:
-            raise NeuronXAError(
-                f"{path} has no column `{name}` (its columns are {', '.join(table.header)}), which "
-                "is needed to join it. Name the columns model, language, benchmark, value."
-            )
-        columns[name] = found
-    optional = {
-        name: found
-        for name, spellings in _OPTIONAL.items()
-        if (found := next((s for s in spellings if s in table.header), None))
-    }
-    metric_name = "acc" if columns["value"] in ("acc", "accuracy") else "value"
-    rows: list[Row] = []
-    unmapped: list[Row] = []
-    for line, cells in table.rows:
-        where = f"{path}, line {line}"
-        texts = {name: cells[column] for name, column in columns.items()}
-        for name, text in texts.items():
-            if not text:
-                raise NeuronXAError(
-                    f"{where}: {columns[name]} is empty, and an empty cell would silently change "
-                    "n. Fill it in, or remove the line."
-                )
-        more = {name: cells[column] for name, column in optional.items()}
-        benchmark = benchmark_name(texts["benchmark"])
-        row: Row = {
-            "model": texts["model"],
-            "revision": more.get("revision", ""),
-            "task": f"{texts['benchmark']}_{texts['language']}",
-            "metric": more.get("metric") or metric_name,
-            "value": _number(texts["value"], columns["value"], where),
-            "fewshot": _whole(more.get("fewshot", ""), "fewshot", where),
+    declared = {name.casefold(): name for name in alignment} | {name: name for name in METRICS}
+    cells = list(_cells(table, declared))
+    decimal = _decimal(table, cells)
+    out = RunRows(
+        run={
             "source": str(path),
-        }
-        language = language_of(texts["language"], benchmark)
-        if language is None:
-            unmapped.append({**row, "why": f"no known language: {texts['language']}"})
+            "sha256": table.sha256,
+            "model": "",
+            "revision": "",
+            "model_sha": "",
+            "fingerprint": "",
+            "harness": "published",
+            "date": math.nan,
+            "tasks": 0,
+            "random_weights": 0,
+            "dtype": "",
+        },
+        notes=list(table.notes),
+    )
+    layers: dict[tuple[str, ...], list[tuple[int, float, Row]]] = defaultdict(list)
+    for cell in cells:
+        if keep_nan and is_missing(cell.text):
+            out.notes.append(f"{cell.where}: {cell.column} is {cell.text!r} and was left out.")
             continue
-        settings = {"version": more["version"]} if more.get("version") else {}
-        stderr = more.get("stderr", "")
-        rows.append(
-            {
-                **row,
-                "kind": "benchmark",
-                "benchmark": benchmark,
-                "language": language,
-                "stderr": _number(stderr, "stderr", where) if stderr else math.nan,
-                "n": _whole(more.get("n", ""), "n", where),
-                "settings": json.dumps(settings, sort_keys=True, ensure_ascii=False),
-            }
-        )
-    run: Row = {
-        "source": str(path),
-        "sha256": table.sha256,
-        "model": "",
-        "revision": "",
-        "model_sha": "",
-        "fingerprint": "",
-        "harness": "published",
-        "date": math.nan,
-        "tasks": len({row["task"] for row in rows}),
+        row = _row(cell, decimal, str(path), names or {})
+        out.named |= {cell.row["model"]} & set(names or {})
+        out.named |= {cell.metric} & set(alignment)
+        if row["language"] is None:
+            why = f"no known language: {cell.row['language']}"
+            out.unmapped.append({**row, "why": why})
+        elif cell.row["layer"]:
+            layer = _whole(cell.row["layer"], "layer", cell.where)
+            assert layer is not None
+            key = tuple(str(row[name]) for name in ("model", "revision", "task", "metric"))
+            layers[key].append((layer, row["value"], row))
+        else:
+            out.rows.append(row)
+    _add_layers(out, layers)
+    out.run["tasks"] = len({row["task"] for row in out.rows})
+    return out
+
+
+# --- which cells hold which scores ---------------------------------------------------------------
+
+
+def _cells(table: Table, declared: Mapping[str, str]) -> Iterator[_Cell]:
+    """Every score of a table."""
+    columns = {name: table.column(*spellings) for name, spellings in _COLUMNS.items()}
+    wide = [name for name in table.header if name.casefold() in declared]
+    if columns["model"] is None or columns["language"] is None:
+        raise _lacking(table, "model" if columns["model"] is None else "language")
+    if columns["value"] is None and not wide:
+        raise _lacking(table, "value")
+    for line, cells in table.rows:
+        where = f"{table.path}, line {line}"
+        row = {name: cells[column] if column else "" for name, column in columns.items()}
+        for name in ("model", "language"):
+            if not row[name]:
+                raise _empty(where, str(columns[name]))
+        if columns["value"] is None:
+            for column in wide:
+                metric = declared[column.casefold()]
+                corpus = row["corpus"] or _stem(table)
+                yield _Cell(where, "alignment", corpus, metric, cells[column], column, row)
+            continue
+        column = columns["value"]
+        kind, benchmark, metric = _what(table, row, column, declared)
+        if kind == "benchmark" and not benchmark:
+            if columns["benchmark"] is None:
+                raise _lacking(table, "benchmark", row["metric"])
+            raise _empty(where, columns["benchmark"])
+        yield _Cell(where, kind, benchmark, metric, cells[column], column, row)
+
+
+def _what(
+    table: Table, row: Mapping[str, str], column: str, declared: Mapping[str, str]
+) -> tuple[str, str, str]:
+    """Kind, benchmark and metric of a row."""
+    metric, benchmark = row["metric"], row["benchmark"]
+    if metric.casefold() in declared:
+        corpus = row["corpus"] or benchmark or _stem(table)
+        return "alignment", corpus, declared[metric.casefold()]
+    if benchmark.casefold() in declared:
+        name = declared[benchmark.casefold()]
+        ending = f"_{metric}" if metric and metric.casefold() not in _VALUE else ""
+        return "alignment", row["corpus"] or _stem(table), name + ending
+    usual = "acc" if column.casefold() in ("acc", "accuracy") else "value"
+    return "benchmark", benchmark_name(benchmark), metric or usual
+
+
+def _stem(table: Table) -> str:
+    """The file's name: tables that do not say their corpus are not taken for the same one."""
+    name = table.path.name.lower()
+    for suffix in (".gz", *SUFFIXES):
+        name = name.removesuffix(suffix)
+    return name
+
+
+# --- a row ------------------------------------------------------------------------------------
+
+
+def _row(cell: _Cell, decimal: Decimal, source: str, names: Mapping[str, str]) -> Row:
+    """A row of the frame; its language is None where it is not known."""
+    row, where = cell.row, cell.where
+    n = _whole(row["n"], "n", where)
+    fewshot = _whole(row["fewshot"], "fewshot", where)
+    settings: dict[str, object] = {"version": row["version"]} if row["version"] else {}
+    if cell.kind == "alignment":
+        settings |= {} if n is None else {"n": n}
+        settings |= _pivot(row["pivot"], cell.benchmark, where)
+    known = language_of(row["language"], cell.benchmark)
+    task = row["benchmark"] if cell.kind == "benchmark" else cell.benchmark
+    stderr = row["stderr"]
+    return {
+        "kind": cell.kind,
+        "model": names.get(row["model"], row["model"]),
+        "revision": row["revision"],
+        "benchmark": cell.benchmark,
+        "task": f"{task}_{row['language']}",
+        "language": known,
+        "metric": cell.metric,
+        "value": _number(cell.text, cell.column, where, decimal),
+        "stderr": math.nan if is_missing(stderr) else _number(stderr, "stderr", where, decimal),
+        "n": n,
+        "fewshot": fewshot,
+        "settings": json.dumps(settings, sort_keys=True, ensure_ascii=False),
+        "text": "",
+        "lower_is_better": cell.kind == "benchmark" and metric_stem(cell.metric) in LOWER_IS_BETTER,
+        "source": source,
     }
-    return rows, unmapped, run
 
 
-def read_covariates(path: str | Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Covariates of languages: a column `language` and any further ones.
-
-    A column whose cells are all numbers (or empty) holds numbers, any other holds labels.
-
-    Args:
-        path: CSV file.
-
-    Returns:
-        Column to language key to value (float, or text; empty cells are left out), and the
-        languages that could not be mapped.
-
-    Raises:
-        NeuronXAError: see `read_table`; or no `language` column, no other column, or a language
-            twice.
-    """
-    table = read_table(path)
-    column = next((name for name in _NAMES["language"] if name in table.header), None)
-    others = [name for name in table.header if name != column]
-    if column is None or not others:
+def _pivot(text: str, corpus: str, where: str) -> dict[str, str]:
+    if not text:
+        return {}
+    code = language_of(text, corpus)
+    if code is None:
         raise NeuronXAError(
-            f"{path} needs a column `language` and at least one covariate beside it (its columns "
-            f"are {', '.join(table.header)}). Add what is missing."
+            f"{where}: pivot is {text!r}, which names no language of the table. Write its code, "
+            "such as eng_Latn."
         )
-    lines: dict[str, int] = {}
-    unmapped: list[str] = []
-    cells: dict[str, dict[str, str]] = {name: {} for name in others}
-    for line, row in table.rows:
-        language = language_of(row[column], "")
-        if language is None:
-            unmapped.append(row[column])
-            continue
-        if language in lines:
-            raise NeuronXAError(
-                f"{path} has {language} in line {lines[language]} and again in line {line} "
-                f"(as {row[column]!r}). Keep one of them."
-            )
-        lines[language] = line
-        for name in others:
-            if row[name]:
-                cells[name][language] = row[name]
-    return {name: _numbers_or_labels(found) for name, found in cells.items()}, unmapped
+    return {"pivot": code}
 
 
-def _numbers_or_labels(cells: dict[str, str]) -> dict[str, Any]:
-    try:
-        numbers = {language: float(text) for language, text in cells.items()}
-    except ValueError:
-        return dict(cells)
-    return {language: value for language, value in numbers.items() if math.isfinite(value)}
-
-
-def _number(text: str, name: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+def _decimal(table: Table, cells: Collection[_Cell]) -> Decimal:
+    """Whether the values have a decimal point or a comma; alike in the whole table."""
+    numbers = [text for cell in cells for text in (cell.text, cell.row["stderr"])]
+    found, unclear = decimal_of(numbers)
+    if found is None and unclear is not None:
         raise NeuronXAError(
-            f"{where}: {name} is {text!r}, which is no finite number. Correct it (with a decimal "
-            "point), or remove the line."
+            f"{table.path} has {unclear!r} as a value, which could be thousands or decimals, and "
+            "no other value shows which. Write its numbers with a decimal point."
+        )
+    return found or "."
+
+
+def _number(text: str, name: str, where: str, decimal: Decimal) -> float:
+    if not text:
+        raise _empty(where, name)
+    value = number_in(text, decimal)
+    if value is None or not math.isfinite(value):
+        other = " as other values have it" if ways(text) else ""
+        raise NeuronXAError(
+            f"{where}: {name} is {text!r}, which is no finite number with a decimal "
+            f"{'point' if decimal == '.' else 'comma'}{other}. Correct it, or remove the line."
         )
     return value
 
 
 def _whole(text: str, name: str, where: str) -> int | None:
-    if not text:
+    """A count; it may have thousands, and `.0` as other programs write it."""
+    if is_missing(text):
         return None
-    value = _number(text, name, where)
-    if value != int(value) or value < 0:
+    found = {value for value in ways(text).values() if math.isfinite(value)}
+    counts = {int(value) for value in found if value >= 0 and value == int(value)}
+    if not found:
+        raise NeuronXAError(
+            f"{where}: {name} is {text!r}, which is no finite number. Correct it, or leave it "
+            "empty."
+        )
+    if len(counts) != 1:
         raise NeuronXAError(f"{where}: {name} is {text!r}, but it counts something. Correct it.")
-    return int(value)
+    return counts.pop()
+
+
+# --- layers -----------------------------------------------------------------------------------
+
+
+def _add_layers(
+    out: RunRows, layers: Mapping[tuple[str, ...], list[tuple[int, float, Row]]]
+) -> None:
+    """Adds the layers, and their mean and maximum where the table has only layers."""
+    there = {
+        tuple(str(row[name]) for name in ("model", "revision", "task", "metric"))
+        for row in out.rows
+    }
+    numbers: dict[tuple[str, str, str], tuple[list[int], str]] = {}
+    for key, found in sorted(layers.items()):
+        found.sort(key=lambda each: each[0])
+        row = found[0][2]
+        of_model = [layer for layer, _, _ in found]
+        if len(set(of_model)) < len(of_model):
+            twice = next(layer for layer in of_model if of_model.count(layer) > 1)
+            raise NeuronXAError(
+                f"{row['source']} has layer {twice} of {row['metric']} in {row['language']} twice "
+                f"for the model {row['model']!r}. Remove one of the lines."
+            )
+        first, language = numbers.setdefault(
+            (row["model"], row["benchmark"], row["metric"]), (of_model, row["language"])
+        )
+        if first != of_model:
+            raise NeuronXAError(
+                f"{row['source']} has {len(of_model)} layers of {row['metric']} in "
+                f"{row['language']} and {len(first)} in {language} for the model "
+                f"{row['model']!r}, so that their means are not comparable. Give all layers of all."
+            )
+        values = [value for _, value, _ in found]
+        out.layers.append(
+            {
+                **{name: row[name] for name in ("model", "revision", "task", "source")},
+                **{name: row[name] for name in ("benchmark", "language", "n")},
+                "columns": {
+                    "representation": (SCORES.get(row["metric"], row["metric"]),) * len(found),
+                    "direction": ("mutual",) * len(found),
+                    "layer": tuple(of_model),
+                    "hits": (None,) * len(found),
+                    "rate": tuple(values),
+                },
+            }
+        )
+        for metric, value in (
+            (row["metric"], math.fsum(values) / len(values)),
+            (f"{row['metric']}_max", max(values)),
+        ):
+            if (*key[:3], metric) not in there:
+                out.rows.append({**row, "metric": metric, "value": value, "stderr": math.nan})
+
+
+# --- what is missing ----------------------------------------------------------------------------
+
+
+def _lacking(table: Table, name: str, metric: str = "") -> NeuronXAError:
+    told = (
+        f"{table.path} has no column `{name}` (its columns are {', '.join(table.header)}), which "
+        "is needed to join it."
+    )
+    if name == "benchmark" and metric:
+        return NeuronXAError(
+            f"{told} Its metric {metric!r} is no alignment score that is known; if it is one, type "
+            f"--alignment {metric}. Otherwise add a column `benchmark`."
+        )
+    return NeuronXAError(f"{told} Name the columns model, language, benchmark, value.")
+
+
+def _empty(where: str, column: str) -> NeuronXAError:
+    return NeuronXAError(
+        f"{where}: {column} is empty, and an empty cell would silently change n. Fill it in, or "
+        "remove the line."
+    )

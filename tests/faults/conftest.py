@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neuronxa_tasks.world import shipped
+SHIPPED = Path(__file__).parents[2] / "neuronxa_tasks" / "world" / "checkpoints" / "llama"
 
 Damage = Callable[[Path], object]
 Copy = Callable[[Damage], Path]

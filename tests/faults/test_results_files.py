@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,60 @@ def test_an_object_with_a_key_twice(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(NeuronXAError, match="the key 'acc,none' stands twice in one object"):
         read_results([path])
+
+
+def test_forty_thousand_keys_one_of_them_twice(tmp_path: Path) -> None:
+    """Half an hour for 4 MB, when every key was compared with every other."""
+    keys = [f'"key {number}": 1' for number in range(40_000)]
+    path = tmp_path / "results_1.json"
+    path.write_text("{" + ", ".join([*keys, keys[-1]]) + "}", encoding="utf-8")
+    start = time.perf_counter()
+    with pytest.raises(NeuronXAError, match="the key 'key 39999' stands twice"):
+        read_results([path])
+    assert time.perf_counter() - start < 2.0
+
+
+def test_tables_and_links_inside_a_folder_are_told(tmp_path: Path) -> None:
+    folder, other = tmp_path / "out", tmp_path / "other"
+    for each, name in ((folder, "m"), (other, "elsewhere")):
+        each.mkdir()
+        (each / "results_1.json").write_text(json.dumps(content(name)), encoding="utf-8")
+    (folder / "deep").mkdir()
+    for name in ("scores.csv", "deep/more.tsv.gz"):
+        (folder / name).write_text("model,language\n", encoding="utf-8")
+    (folder / "link").symlink_to(other)
+    read = read_results([folder])
+    assert read.frame["model"].tolist() == ["m"]
+    tables, links = read.notes
+    assert f"{folder / 'deep/more.tsv.gz'}, {folder / 'scores.csv'}" in tables
+    assert "name a table itself to have it read" in tables
+    assert f"not followed ({folder / 'link'})" in links
+    (folder / "results_1.json").unlink()
+    with pytest.raises(NeuronXAError, match=r"no results file .* name a table itself"):
+        read_results([folder])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list everything; run as another user")
+def test_a_folder_that_cannot_be_listed_is_no_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "results_1.json").write_text(json.dumps(content("m")), encoding="utf-8")
+    (tmp_path / "closed").mkdir(mode=0o000)
+    with pytest.raises(NeuronXAError, match=r"closed cannot be listed \(Permission denied\)"):
+        read_results([tmp_path])
+
+
+def test_a_folder_that_vanishes_is_no_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above for root: the system refuses to list one folder."""
+    (tmp_path / "results_1.json").write_text(json.dumps(content("m")), encoding="utf-8")
+    (tmp_path / "closed").mkdir()
+    real = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(NeuronXAError, match=r"closed cannot be listed \(Permission denied\)"):
+        read_results([tmp_path])

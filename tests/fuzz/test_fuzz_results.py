@@ -162,12 +162,12 @@ def test_tables(table: bytes, covariates: bytes) -> None:
         path = Path(folder) / "scores.csv"
         path.write_bytes(table)
         try:
-            rows, unmapped, _ = read_published(path)
+            read = read_published(path)
         except NeuronXAError as error:
             told(error, path)
         else:
-            assert len(rows) + len(unmapped) >= 1
-            for row in [*rows, *unmapped]:
+            assert len(read.rows) + len(read.unmapped) >= 1
+            for row in [*read.rows, *read.unmapped]:
                 assert math.isfinite(row["value"])
                 assert str(row["value"]) == "0.0" or row["model"]
         path.write_bytes(covariates)

@@ -486,3 +486,104 @@ def check_names(tmp_path: Path, name: str) -> None:
     # Every bar that is not escaped ends a cell.
     assert rows
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {13}
+
+
+# --- what is not the same -----------------------------------------------------------------------
+
+
+def test_random_weights_are_no_checkpoint(tmp_path: Path, baseline: Path, capsys: Any) -> None:
+    def draw(made: dict[str, Any]) -> None:
+        made["config"]["neuronxa"]["model"]["random_weights"] = 18
+
+    new = changed(tmp_path, draw)
+    for sides in ((baseline, new), (new, baseline)):
+        assert gate("--baseline", sides[0], "--candidate", sides[1], "-o", "x") == 3
+        assert "18 weights of the" in capsys.readouterr().err
+        assert index(Path("x"))["verdict"] == "not comparable"
+
+
+def _of_choice(folder: Path, items: range, *, logged: bool) -> Path:
+    """A run of 20 of 80 items, chosen by `--samples`."""
+    right = {
+        "xnli": {code: found[items.start : items.stop] for code, found in ANSWERS["xnli"].items()}
+    }
+    made = gate_data.content(folder.name, {}, right)
+    made["n-samples"] = {
+        task: {"original": 80, "effective": len(items)} for task in made["n-samples"]
+    }
+    gate_data.write(folder, folder.name, {}, right, made=made, samples=logged)
+    for file in folder.glob("samples_*"):
+        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        for line, item in zip(lines, items, strict=True):
+            line |= {"doc_id": item, "doc_hash": f"item {item}"}
+        file.write_text("\n".join(map(json.dumps, lines)) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("logged", [True, False])
+def test_other_chosen_items_are_not_compared(tmp_path: Path, capsys: Any, logged: bool) -> None:
+    old = _of_choice(tmp_path / "a", range(20), logged=logged)
+    new = _of_choice(tmp_path / "b", range(20, 40), logged=logged)
+    assert gate("--baseline", old, "--candidate", new) == 3
+    told = "different sentences" if logged else "without logged samples nobody can tell"
+    assert told in capsys.readouterr().err
+
+
+def test_the_same_chosen_items_are_compared(tmp_path: Path) -> None:
+    old = _of_choice(tmp_path / "a", range(20), logged=True)
+    new = _of_choice(tmp_path / "b", range(20), logged=True)
+    assert gate("--baseline", old, "--candidate", new) == 0
+
+
+def test_percent_is_no_gain_over_shares(tmp_path: Path, baseline: Path, capsys: Any) -> None:
+    def to_percent(made: dict[str, Any]) -> None:
+        for task, row in made["results"].items():
+            if task.startswith("xnli"):
+                row["acc,none"] *= 50  # half as good, in percent
+                row["acc_stderr,none"] *= 50
+
+    new = changed(tmp_path, to_percent)
+    for file in new.glob("samples_xnli*"):
+        file.unlink()
+    assert gate("--baseline", baseline, "--candidate", new) == 2
+    assert "acc is a share from 0 to 1. Type --percent" in capsys.readouterr().err
+    assert gate("--baseline", baseline, "--candidate", new, "--percent", "new", "-o", "x") == 1
+    assert finding(Path("x"), "fra_Latn", "acc")["change"] == pytest.approx(
+        -ANSWERS["xnli"]["fra_Latn"].mean() / 2
+    )
+    assert gate("--baseline", baseline, "--candidate", new, "--percent", "typo") == 2
+
+
+def test_a_metric_of_no_known_range_is_compared_on_one_scale(tmp_path: Path, capsys: Any) -> None:
+    for name, value in (("shares", 0.9), ("percent", 49.6)):
+        made = data.results(name, {}, {})
+        made["results"]["xnli_de"] = {"my_score,none": value}
+        made["configs"]["xnli_de"] = {"num_fewshot": 0}
+        data.write(Path(name) / "results_x.json", made)
+    assert gate("--baseline", "shares", "--candidate", "percent") == 3
+    assert "one side seems to be in percent" in capsys.readouterr().err
+
+
+def test_less_perplexity_is_better_where_the_file_does_not_say(tmp_path: Path) -> None:
+    for name, value in (("low", 5.0), ("high", 9.0)):
+        made = data.results(name, {}, {})
+        made["results"]["lambada_openai_mt_de"] = {
+            "perplexity,none": value, "perplexity_stderr,none": 0.1,
+        }  # fmt: skip
+        made["configs"]["lambada_openai_mt_de"] = {"num_fewshot": 0}
+        data.write(Path(name) / "results_x.json", made)
+    assert gate("--baseline", "high", "--candidate", "low") == 0
+    assert gate("--baseline", "low", "--candidate", "high") == 1
+
+
+def test_an_infinite_metric_that_is_not_looked_at_does_not_matter(
+    tmp_path: Path, baseline: Path, capsys: Any
+) -> None:
+    def add(made: dict[str, Any]) -> None:
+        made["results"]["xnli_fr"]["perplexity,none"] = math.inf
+
+    new = changed(tmp_path, add)
+    assert gate("--baseline", baseline, "--candidate", new) == 0
+    Path("gate.toml").write_text('metrics = ["perplexity"]\n', encoding="utf-8")
+    assert gate("--baseline", new, "--candidate", new, "--config", "gate.toml") == 2
+    assert "perplexity of xnli_fr is infinite" in capsys.readouterr().err

@@ -269,6 +269,63 @@ def test_less_perplexity_is_better(tmp_path: Path) -> None:
     assert board.entries[0].low < board.entries[0].mean < board.entries[0].high
 
 
+def test_less_is_better_where_the_file_says_so(tmp_path: Path) -> None:
+    for model, value in (("low", 0.3), ("high", 0.6)):
+        made = data.results(model, {}, {})
+        tasks = [f"xnli_{data.CODES[code]}" for code in CODES[:6]]
+        made["results"] = {task: {"surprise,none": value} for task in tasks}
+        made["configs"] = {task: {"num_fewshot": 0} for task in tasks}
+        made["higher_is_better"] = {task: {"surprise": False} for task in tasks}
+        data.write(tmp_path / model / "results_x.json", made)
+    (board,) = boards(tmp_path).values()
+    assert board.lower_is_better
+    assert [(entry.model, entry.rank) for entry in board.entries] == [("low", 1), ("high", 2)]
+    del made["higher_is_better"]
+    data.write(tmp_path / "high" / "results_x.json", made)
+    with pytest.raises(NeuronXAError, match="says that less surprise of xnli is better"):
+        boards(tmp_path)
+
+
+def test_weights_drawn_at_random_are_told_on_their_boards(tmp_path: Path) -> None:
+    run(tmp_path, "whole", rates(0.9))
+    made = run(tmp_path, "partly", rates(0.6))
+    made["config"]["neuronxa"]["model"]["random_weights"] = 18
+    data.write(tmp_path / "partly" / "results_x.json", made)
+    for board in boards(tmp_path).values():
+        (note,) = board.notes
+        assert note.startswith("18 weights of partly were not in its checkpoint")
+
+
+def test_a_choice_of_samples_that_was_not_logged_has_no_common_rank(tmp_path: Path) -> None:
+    for model in ("a", "b"):
+        made = run(tmp_path, model, rates(0.5))
+        made["n-samples"] = {task: {"original": 900, "effective": 20} for task in made["results"]}
+        data.write(tmp_path / model / "results_x.json", made)
+    found = boards(tmp_path)
+    assert len(found) == 4
+    assert all(len(board.entries) == 1 for board in found.values())
+    assert "nobody can tell" in str(found["xnli [items 2]: acc"].apart)
+
+
+def test_no_model_is_lost_by_its_metric(tmp_path: Path) -> None:
+    made = run(tmp_path, "acc", rates(0.5))
+    for model, metrics in (("norm", ["acc_norm"]), ("both", ["acc", "acc_norm"])):
+        other = json.loads(json.dumps(made)) | {"model_name": model}
+        other["config"]["neuronxa"]["model"]["fingerprint"] = model
+        for task, row in other["results"].items():
+            if task.startswith("xnli"):
+                row |= {f"{metric},none": row["acc,none"] for metric in metrics}
+                if "acc" not in metrics:
+                    del row["acc,none"]
+        data.write(tmp_path / model / "results_x.json", other)
+    found = {title: board for title, board in boards(tmp_path).items() if "xnli" in title}
+    assert {title: len(board.entries) for title, board in found.items()} == {
+        "xnli: acc": 2, "xnli: acc_norm": 2,
+    }  # fmt: skip
+    (tmp_path / "acc" / "results_x.json").unlink()
+    assert [title for title in boards(tmp_path) if "xnli" in title] == ["xnli: acc_norm"]
+
+
 def test_groupings() -> None:
     assert grouping("script").labels["rus_Cyrl"] == "Cyrl"
     assert wanted_languages(["xnli"]) is not None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results import locate, read_covariates, read_results, read_rivals, read_samples
+from neuronxa_tasks.results.run_facts import model_of
 
 HISTORIC = Path(__file__).parents[1] / "historic_results"
 VERSIONS = ["0.3.0", "0.4.2", "0.4.3", "0.4.4", "0.4.5", "0.4.7", "0.4.8", "0.4.9", "0.4.9.1"]
@@ -273,6 +275,34 @@ def test_a_group_that_is_a_language_stands_for_its_parts(tmp_path):
     assert len(read.unmapped) == 0
 
 
+def test_a_group_of_languages_is_no_language_whatever_it_is_called(tmp_path):
+    """`..._eu` of European languages is not Basque, and its languages do not vanish."""
+    data = content("0.4.13")
+    parts = [task for task in data["results"] if task.startswith("xnli_")]
+    data["results"]["xnli_eu"] = {"acc,none": 0.99, "alias": "xnli_eu"}
+    data["group_subtasks"] = {"mine": ["xnli_eu"], "xnli_eu": parts, **{t: [] for t in parts}}
+    path = write(tmp_path / "results.json", data)
+    read = read_results([path])
+    assert sorted(read.frame["language"]) == sorted(HITS)
+    assert 0.99 not in read.frame["value"].tolist()
+    (note,) = read.notes
+    assert "xnli_eu is called like a language, but is a group of tasks" in note
+
+
+def test_a_group_of_several_benchmarks_in_one_language_is_none(tmp_path):
+    data = content("0.4.13")
+    data["results"] = {
+        "mine_sw": {"acc,none": 0.4},
+        "xnli_sw": {"acc,none": 0.3},
+        "xcopa_sw": {"acc,none": 0.5},
+    }
+    data["group_subtasks"] = {"mine_sw": ["xnli_sw", "xcopa_sw"]}
+    data["groups"], data["configs"], data["n-samples"] = {}, {}, {}
+    path = write(tmp_path / "results.json", data)
+    frame = read_results([path], templates={"mine_{}": "mine"}).frame
+    assert dict(zip(frame["benchmark"], frame["value"], strict=True)) == {"xcopa": 0.5, "xnli": 0.3}
+
+
 def test_the_mean_of_a_group_of_languages_is_no_language(tmp_path):
     data = json.loads(results_file(NEURONXA).read_text(encoding="utf-8"))
     data["results"]["neuronxa_mini"] = {"nasca,none": 0.01, "alias": "neuronxa_mini"}
@@ -394,6 +424,7 @@ def test_arguments_of_generation_only_matter_where_text_is_generated(tmp_path):
 def test_scores_on_other_sentences_are_refused_or_noted(tmp_path):
     data = json.loads(results_file(NEURONXA).read_text(encoding="utf-8"))
     data["model_name"] = "other"
+    data["config"]["neuronxa"]["model"]["fingerprint"] = "other weights"
     data["config"]["neuronxa"]["tasks"]["neuronxa_mini_deu_Latn"]["source"]["sha256"] = "0" * 64
     other = write(tmp_path / "results_2.json", data)
     with pytest.raises(NeuronXAError, match="in deu_Latn on different sentences"):
@@ -405,6 +436,7 @@ def test_scores_on_other_sentences_are_refused_or_noted(tmp_path):
 def test_another_n_or_tap_of_alignment_is_a_mixture(tmp_path):
     data = json.loads(results_file(NEURONXA).read_text(encoding="utf-8"))
     data["model_name"] = "other"
+    data["config"]["neuronxa"]["model"]["fingerprint"] = "other weights"
     data["config"]["neuronxa"]["tasks"]["neuronxa_mini_deu_Latn"]["tap"] = "inner"
     other = write(tmp_path / "results_2.json", data)
     with pytest.raises(NeuronXAError, match="neuronxa_mini differ in tap"):
@@ -426,6 +458,90 @@ def test_one_language_under_two_tasks_is_refused(tmp_path):
     with pytest.raises(NeuronXAError, match="language zho_Hans twice in xnli") as told:
         read_results([path])
     assert "xnli_zho" in str(told.value)
+
+
+def weighed(folder, name, fingerprint, dtype="torch.float32", **changes):
+    """The NeuronXA run under another name, with other weights or dtype."""
+    data = json.loads(results_file(NEURONXA).read_text(encoding="utf-8"))
+    data["model_name"] = name
+    data["config"]["neuronxa"]["model"] |= {"fingerprint": fingerprint, "dtype": dtype, **changes}
+    return data, write(folder / f"results_{name}_{fingerprint}.json", data)
+
+
+def test_one_dtype_against_another_is_not_called_other_weights(tmp_path):
+    for name, fingerprint, dtype in (("a", "1", "torch.float16"), ("a", "2", "torch.float32")):
+        weighed(tmp_path, name, fingerprint, dtype)
+    with pytest.raises(NeuronXAError, match=r"in torch\.float16 and .* in torch\.float32") as error:
+        read_results([tmp_path])
+    assert "weights differ" not in str(error.value)
+
+
+def test_equal_weights_under_two_names_are_one_model(tmp_path):
+    data, path = weighed(tmp_path, "folder", "1")
+    write(path, data | {"results": {k: v for k, v in data["results"].items() if "mini" in k}})
+    data, path = weighed(tmp_path, "org", "1")
+    data["results"] = {k: v for k, v in data["results"].items() if "mini" not in k}
+    data["config"]["neuronxa"]["tasks"] = {}
+    data["configs"], data["n-samples"] = {}, {}
+    write(path, data)
+    old = json.loads(results_file(NEURONXA).read_text(encoding="utf-8"))
+    for name in ("folder", "org"):  # neither file announces what it lacks
+        (file,) = tmp_path.glob(f"results_{name}_*")
+        there = json.loads(file.read_text(encoding="utf-8"))
+        there["configs"], there["n-samples"], there["group_subtasks"] = {}, {}, {}
+        write(file, there)
+    read = read_results([tmp_path])
+    assert set(read.frame["model"]) == set(read.layers["model"]) == {"org"}
+    assert set(read.frame["kind"]) == {"alignment", "benchmark"}
+    assert old["config"]["neuronxa"]["model"]["fingerprint"] != "1"
+    assert any("folder has the same weights as org (fingerprint 1)" in n for n in read.notes)
+    apart = read_results([tmp_path], names={"folder": "A", "org": "B"})
+    assert set(apart.frame["model"]) == {"A", "B"}
+
+
+def test_weights_that_were_drawn_at_random_are_told(tmp_path):
+    _, path = weighed(tmp_path, "a", "1", random_weights=18)
+    read = read_results([path])
+    assert read.runs["random_weights"].tolist() == [18]
+    (note,) = read.notes
+    assert "18 weights of a were not in its checkpoint and were drawn at random" in note
+
+
+def test_a_cache_that_knows_no_model_is_told(tmp_path):
+    data = content("0.4.13")
+    data["config"]["use_cache"] = "cache/answers"
+    (note,) = read_results([write(tmp_path / "results.json", data)]).notes
+    assert "was run with --use_cache (cache/answers)" in note
+
+
+def chosen(folder, items, logged=True):
+    """A run on a choice of items (`--samples`); the results file does not say which."""
+    folder.mkdir()
+    data = content("0.4.13") | {"model_name": folder.name}
+    counts = {task: {"original": 99, "effective": len(items)} for task in data["results"]}
+    write(folder / "results_2026-01-02T03-04-05.000000.json", data | {"n-samples": counts})
+    lines = [json.dumps({"doc_id": i, "doc_hash": f"hash {i}", "acc": 1.0}) for i in items]
+    for task in data["results"] if logged else ():
+        write(folder / f"samples_{task}_2026-01-02T03-04-05.000000.jsonl", "\n".join(lines))
+    return folder
+
+
+def test_other_items_are_not_the_same_choice(tmp_path):
+    first, same = (chosen(tmp_path / name, range(20)) for name in ("first", "same"))
+    other = chosen(tmp_path / "other", range(20, 40))
+    read = read_results([first, same])
+    assert read.notes == ()
+    assert read.frame["text"].nunique() == 1
+    with pytest.raises(NeuronXAError, match="on different sentences"):
+        read_results([first, other])
+    assert read_results([first, other], mixed="separate").frame["text"].nunique() == 2
+
+
+def test_a_choice_that_was_not_logged_is_told(tmp_path):
+    paths = [chosen(tmp_path / name, range(20), logged=False) for name in ("first", "other")]
+    read = read_results(paths)
+    assert read.frame["text"].nunique() == 2
+    assert all("without logged samples nobody can tell" in note for note in read.notes)
 
 
 def test_two_models_under_one_name_are_refused(tmp_path):
@@ -450,11 +566,9 @@ def test_revisions_of_one_model_are_kept_apart(tmp_path):
 
 
 def test_an_adapter_names_the_model():
-    from neuronxa_tasks.results.harness import _model
-
     config = {"model_args": "pretrained=base,peft=adapter,revision=v2"}
-    assert _model({}, config, "f", {}) == ("adapter", "v2")
-    assert _model({}, {"model_args": {"pretrained": "base"}}, "f", {}) == ("base", "")
+    assert model_of({}, config, "f", {}) == ("adapter", "v2", "")
+    assert model_of({}, {"model_args": {"pretrained": "base"}}, "f", {}) == ("base", "", "")
 
 
 # --- the same bytes ---------------------------------------------------------------------------
@@ -548,6 +662,23 @@ def test_nan_is_refused_or_left_out_with_a_note(tmp_path):
     assert read.notes == (f"{path}: acc of xnli_de is NaN and was left out.",)
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 10**400, "N/A", None, [1]])
+def test_only_the_metric_that_is_used_decides(tmp_path, value):
+    """One infinite perplexity does not block the accuracies of a whole file."""
+    data = content("0.4.13")
+    data["results"]["xnli_de"]["perplexity,none"] = value
+    data["results"]["xnli_fr"]["perplexity,none"] = value
+    path = write(tmp_path / "results.json", data)
+    read = read_results([path])
+    assert set(read.frame["metric"]) == {"acc"}
+    assert len(read.frame) == 5
+    (note,) = read.notes
+    assert note.startswith(f"{path}: perplexity of xnli_de and of 1 other tasks is ")
+    assert note.endswith("and was left out.")
+    with pytest.raises(NeuronXAError, match="perplexity of xnli_de is"):
+        read_results([path], used=["perplexity"])
+
+
 def test_a_file_whose_tasks_are_not_all_there_is_refused(tmp_path):
     data = content("0.4.13")
     del data["results"]["xnli_fr"]
@@ -591,6 +722,24 @@ def test_a_damaged_block_is_refused(tmp_path, change, told):
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize("version", ["0.4.2", "0.4.13"])
+def test_packed_samples_are_samples(tmp_path, version):
+    shutil.copytree(HISTORIC / version, tmp_path / "out")
+    (plain,) = tmp_path.rglob("*.jsonl")
+    expected = read_samples(plain)
+    packed = plain.with_name(f"{plain.name}.gz")
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    ((_, beside),) = read_results([tmp_path / "out"]).samples.items()
+    assert beside == plain  # the unpacked one counts where there are both
+    plain.unlink()
+    ((_, beside),) = read_results([tmp_path / "out"]).samples.items()
+    assert beside == packed
+    assert read_samples(packed) == expected
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(NeuronXAError, match="no whole gzip file"):
+        read_samples(packed)
+
+
 def test_samples_that_are_not_all_there_are_refused(tmp_path):
     (source,) = NEURONXA.rglob("samples_*.jsonl")
     lines = source.read_text(encoding="utf-8").split("\n")
@@ -611,6 +760,11 @@ def test_samples_that_are_not_all_there_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("option", "told"),
     [
+        ({"names": {"typo": "x"}}, "--name is 'typo=x', but the results have no model and no file"),
+        ({"names": {"example/dumy": "x"}}, "Close: example/dummy"),
+        ({"templates": {"xnly_{}": "x"}}, "'xnly_{}=x' fits no task of the results"),
+        ({"alignment": ["anc"]}, "--alignment names 'anc'"),
+        ({"percent": ["xnli"]}, "--percent is 'xnli'"),
         ({"duplicates": "first"}, "'first'"),
         ({"mixed": "yes"}, "'yes'"),
         ({"templates": {"mine": "x"}}, "needs one"),
@@ -695,11 +849,8 @@ def test_a_table_saved_by_a_spreadsheet_is_read(tmp_path):
         ("model,language,benchmark,value\nm,de,,0.5\n", "line 2: benchmark is empty"),
         ("model,language,benchmark,value,value\nm,de,xnli,1,1\n", "column 'value' twice"),
         ("model,language,benchmark,value,n\nm,de,xnli,1,1.5\n", "n is '1.5'"),
-        (
-            "model,language,benchmark,value\nm,de,xnli,1\nm,de,xnli,2\n",
-            "acc|value of xnli_de twice",
-        ),
-        ("model,language,benchmark,value\nm,de,xnli,1\nm,deu_Latn,xnli,2\n", "deu_Latn twice"),
+        ("model,language,benchmark,value\nm,de,xnli,1\nm,de,xnli,.5\n", "value of xnli_de twice"),
+        ("model,language,benchmark,value\nm,de,xnli,1\nm,deu_Latn,xnli,.5\n", "deu_Latn twice"),
     ],
 )
 def test_bad_tables_are_refused(tmp_path, text, told):

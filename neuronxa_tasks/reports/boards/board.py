@@ -10,16 +10,11 @@ from typing import Any, Literal
 import numpy as np
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.names import BASELINES, SCORES
+from neuronxa_tasks.names import BASELINES, METRICS, SCORES
 from neuronxa_tasks.reports.boards.ranks import rank_models
 from neuronxa_tasks.reports.boards.same_items import split_models
 from neuronxa_tasks.reports.boards.tables import Cells, Key, Tables, chosen_boards, tables_of
 from neuronxa_tasks.results import Results
-
-LOWER_IS_BETTER = frozenset(
-    {"perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "brier_score", "ter"}
-)
-"""Metrics of the harness of which less is better; the frame does not say."""
 
 Missing = Literal["languages", "models"]
 
@@ -73,7 +68,7 @@ class Board:
         languages: that any model has, sorted.
         complete: over which the mean is taken.
         entries: ranked ones first, then by name.
-        chance: chance level of alignment scores, 1 / (2n - 1); NaN for a benchmark.
+        chance: chance level of this project's alignment scores, 1 / (2n - 1); NaN for others.
         surface: language to what the bare text gives; empty where it was not computed.
         lower_is_better: of the metric.
         apart: why models stand in another board of the same benchmark, or None.
@@ -179,7 +174,7 @@ def _board(
     else:
         complete = languages
         ranked = [model for model, found in cells.items() if len(found) == len(languages)]
-    lower = key.metric in LOWER_IS_BETTER
+    lower = key in tables.lower
     found = _positions(cells, ranked, complete, lower, drawing)
     entries = [
         Entry(
@@ -204,12 +199,12 @@ def _board(
         complete=complete,
         entries=tuple(entries),
         chance=1 / (2 * pairs - 1)
-        if isinstance(pairs, int) and key.kind == "alignment"
+        if isinstance(pairs, int) and key.kind == "alignment" and key.metric in METRICS
         else math.nan,
         surface=_surface(key, cells, tables),
         lower_is_better=lower,
         apart=apart,
-        notes=_notes(entries, languages, complete, missing),
+        notes=(*_notes(entries, languages, complete, missing), *_random(entries, tables)),
     )
 
 
@@ -308,3 +303,12 @@ def _notes(
         count = sum(entry.rank is None for entry in entries)
         notes.append(f"{count} of {len(entries)} models lack languages and are not ranked.")
     return tuple(notes)
+
+
+def _random(entries: Sequence[Entry], tables: Tables) -> list[str]:
+    return [
+        f"{tables.random[entry.model]} weights of {entry.model} were not in its checkpoint and "
+        "were drawn at random: its scores are not those of the model."
+        for entry in entries
+        if entry.model in tables.random
+    ]

@@ -7,13 +7,14 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.names import DEFAULT_METRIC, METRICS
-from neuronxa_tasks.reports.variables import model_names, usual_metric
+from neuronxa_tasks.names import DEFAULT_METRIC, METRIC_PREFERENCE, METRICS
+from neuronxa_tasks.reports.usual_metric import usual_metrics
+from neuronxa_tasks.reports.variables import model_names
 from neuronxa_tasks.results import Results
 from neuronxa_tasks.results.task_names import benchmark_name
 
@@ -26,7 +27,7 @@ class Cell:
         value: the score.
         stderr: its standard error, NaN where it is not known.
         n: items or sentence pairs, None where it is not known.
-        text: hash of the sentences, empty where it is not known.
+        text: hash of the sentences or chosen items, empty where it is not known.
         source: results file.
         task: task of the harness.
     """
@@ -70,10 +71,14 @@ class Tables:
     Attributes:
         cells: board to model to language to cell.
         settings: board to what is equal for all its values.
+        lower: boards of which less is better.
+        random: model to the number of its weights that were drawn at random, where there are any.
     """
 
     cells: Mapping[Key, Mapping[str, Mapping[str, Cell]]]
     settings: Mapping[Key, Mapping[str, object]]
+    lower: frozenset[Key] = frozenset()
+    random: Mapping[str, int] = field(default_factory=dict)
 
     def mean(self, key: Key, model: str, languages: Sequence[str]) -> float | None:
         """Mean of another metric over some languages, or None where one of them is missing."""
@@ -91,15 +96,9 @@ def tables_of(results: Results, languages: Sequence[str] | None = None) -> Table
         languages: language keys to keep; by default all.
     """
     names = model_names(results)
-    columns = ("model", "revision", "task", "text")
-    texts = {
-        (model, revision, task): str(text)
-        for model, revision, task, text in zip(
-            *(results.tokens[name] for name in columns), strict=True
-        )
-    }
     cells: dict[Key, dict[str, dict[str, Cell]]] = defaultdict(lambda: defaultdict(dict))
     settings: dict[Key, Mapping[str, object]] = {}
+    directions: dict[Key, dict[bool, str]] = defaultdict(dict)
     for row in results.frame.to_dict("records"):
         if languages is not None and row["language"] not in languages:
             continue
@@ -109,15 +108,38 @@ def tables_of(results: Results, languages: Sequence[str] | None = None) -> Table
             value=float(row["value"]),
             stderr=float(row["stderr"]),
             n=_whole(row["n"]),
-            text=texts.get((*identity, row["task"]), ""),
+            text=row["text"],
             source=row["source"],
             task=row["task"],
         )
+        directions[key].setdefault(bool(row["lower_is_better"]), row["source"])
         settings.setdefault(key, {"fewshot": _whole(row["fewshot"]), **json.loads(row["settings"])})
     return Tables(
         {key: {model: dict(found) for model, found in of.items()} for key, of in cells.items()},
         settings,
+        frozenset(key for key, said in directions.items() if _lower(key, said)),
+        _random(results, names),
     )
+
+
+def _lower(key: Key, said: Mapping[bool, str]) -> bool:
+    """Whether less is better; refuses files that do not agree."""
+    if len(said) > 1:
+        raise NeuronXAError(
+            f"{said[True]} says that less {key.metric} of {key.label} is better, and {said[False]} "
+            "that more is, so they cannot be ranked together. Leave one of them out."
+        )
+    return True in said
+
+
+def _random(results: Results, names: Mapping[tuple[str, str], str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    columns = ("model", "revision", "random_weights")
+    for model, revision, count in zip(*(results.runs[name] for name in columns), strict=True):
+        if count:
+            name = names.get((model, revision), model)
+            found[name] = max(found.get(name, 0), int(count))
+    return found
 
 
 def _whole(value: object) -> int | None:
@@ -152,8 +174,10 @@ def chosen_boards(
             by_label[(key.kind, key.label)][key.metric] = key
     chosen: list[Key] = []
     for (kind, _), found in sorted(by_label.items()):
-        usual = DEFAULT_METRIC if kind == "alignment" else usual_metric(found)
-        chosen += [found[metric] for metric in metrics or [usual] if metric in found]
+        of_metric = {metric: tables.cells[key] for metric, key in found.items()}
+        order = (DEFAULT_METRIC, *METRICS) if kind == "alignment" else METRIC_PREFERENCE
+        usual = usual_metrics(of_metric, order)
+        chosen += [found[metric] for metric in metrics or usual if metric in found]
     return chosen
 
 

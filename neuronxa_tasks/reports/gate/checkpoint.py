@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,16 @@ import pandas as pd
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results import read_results
-from neuronxa_tasks.results.files import RunFile, at, find_runs, finite, number
+from neuronxa_tasks.results.files import RunFile, at, find_runs, number
+from neuronxa_tasks.results.harness import NOT_FINITE, lower_is_better
+from neuronxa_tasks.results.run_facts import (
+    CHOICE,
+    chosen_items,
+    dictionary,
+    settings_of,
+    version_text,
+)
+from neuronxa_tasks.results.scales import check_scales
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,8 @@ class Checkpoint:
         scores: (task, metric) to score.
         inputs: path and hash of every file read.
         notes: what was left out or assumed, one sentence each.
+        random_weights: number of weights that were not in the checkpoint.
+        in_percent: see `results.Results`.
     """
 
     model: str
@@ -68,6 +79,8 @@ class Checkpoint:
     scores: Mapping[tuple[str, str], Score]
     inputs: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    random_weights: int = 0
+    in_percent: tuple[str, ...] = ()
 
 
 def read_checkpoint(
@@ -75,6 +88,8 @@ def read_checkpoint(
     side: str,
     *,
     duplicates: Literal["refuse", "latest"] = "refuse",
+    used: Sequence[str] = (),
+    percent: Sequence[str] = (),
 ) -> Checkpoint:
     """Reads the results of one checkpoint.
 
@@ -82,11 +97,21 @@ def read_checkpoint(
         paths: results files of the harness and folders with them.
         side: `baseline` or `candidate`, for messages.
         duplicates: see `results.read_results`.
+        used: metrics that the rules name.
+        percent: files, models and benchmarks in percent; they may be of the other side.
 
     Raises:
         NeuronXAError: see `results.read_results`; or several models, or one task in two settings.
     """
-    results = read_results(paths, duplicates=duplicates, mixed="separate", keep_nan=True)
+    results = read_results(
+        paths,
+        duplicates=duplicates,
+        mixed="separate",
+        keep_nan=True,
+        used=used,
+        percent=percent,
+        refuse_idle=False,
+    )
     runs = {str(run.path): run for run in find_runs(paths).runs}
     models = sorted(set(zip(results.runs["model"], results.runs["revision"], strict=True)))
     # A results file may lack the revision that another one of the same model has.
@@ -96,13 +121,11 @@ def read_checkpoint(
             f"The {side} has results of several models ({told}), but a gate compares one "
             "checkpoint with one other. Give the results of one."
         )
-    texts = dict(zip(results.tokens["task"], results.tokens["text"], strict=True))
     scores: dict[tuple[str, str], Score] = {}
     for row in results.frame.to_dict("records"):
-        run = runs[row["source"]]
         settings = {"few-shot": _whole(row["fewshot"]), **json.loads(row["settings"])}
-        if texts.get(row["task"]):
-            settings["text"] = texts[row["task"]]
+        if row["text"]:
+            settings["text"] = row["text"]
         _add(
             scores,
             Score(
@@ -115,7 +138,7 @@ def read_checkpoint(
                 stderr=float(row["stderr"]),
                 n=_whole(row["n"]),
                 settings=settings,
-                lower_is_better=_lower(run, row["task"], row["metric"]),
+                lower_is_better=bool(row["lower_is_better"]),
                 source=row["source"],
                 samples=results.samples.get((row["source"], row["task"])),
             ),
@@ -132,15 +155,22 @@ def read_checkpoint(
             f"The {side} has no score ({', '.join(map(str, paths))}), so there is nothing to "
             "compare. Give results of tasks with metrics."
         )
+    check_scales(
+        [
+            {**asdict(score), "model": models[-1][0]}
+            for score in scores.values()
+            if not math.isnan(score.value)
+        ]
+    )
     return Checkpoint(
         model="@".join(filter(None, models[-1])),
         fingerprint=next(filter(None, results.runs["fingerprint"]), ""),
         harness=tuple(sorted(set(filter(None, results.runs["harness"])))),
         scores=dict(sorted(scores.items())),
         inputs=tuple(zip(results.runs["source"], results.runs["sha256"], strict=True)),
-        notes=tuple(
-            note for note in results.notes if not note.endswith("is NaN and was left out.")
-        ),
+        notes=tuple(note for note in results.notes if not note.endswith(NOT_FINITE)),
+        random_weights=int(results.runs["random_weights"].max()),
+        in_percent=results.in_percent,
     )
 
 
@@ -157,23 +187,17 @@ def _whole(value: Any) -> int | None:
     return None if pd.isna(value) else int(value)
 
 
-def _lower(run: RunFile, task: str, metric: str) -> bool:
-    return at(run.content, "higher_is_better", task, metric.partition(",")[0]) is False
-
-
 def _without_language(run: RunFile, row: Mapping[Any, Any]) -> Score:
     """A task that the frame does not hold; what must be equal is read from the file itself."""
     task, metric = row["task"], row["metric"]
-    name, _, filtered = metric.partition(",")
-    stderr = at(run.content, "results", task, f"{name}_stderr,{filtered or 'none'}")
-    n = number(at(run.content, "n-samples", task, "effective"))
+    how = settings_of(run.content, dictionary(run.content, "config", str(run.path)), task)
     settings = {
         "few-shot": _whole(row["fewshot"]),
-        "version": at(run.content, "versions", task),
-        "limit": at(run.content, "config", "limit"),
-        "chat_template": bool(run.content.get("chat_template")),
-        "system_instruction": at(run.content, "system_instruction_sha"),
+        **how,
+        "version": version_text(at(run.content, "versions", task)),
     }
+    if how.get("limit") == CHOICE:
+        settings["text"] = chosen_items(run, task)
     return Score(
         task=task,
         metric=metric,
@@ -181,17 +205,17 @@ def _without_language(run: RunFile, row: Mapping[Any, Any]) -> Score:
         benchmark=task,
         language="",
         value=float(row["value"]),
-        stderr=finite(stderr),
-        n=None if n is None else int(n),
+        stderr=float(row["stderr"]),
+        n=_whole(row["n"]),
         settings=settings,
-        lower_is_better=_lower(run, task, metric),
+        lower_is_better=lower_is_better(run.content, task, metric),
         source=row["source"],
         samples=run.samples.get(task),
     )
 
 
 def _nan_scores(run: RunFile) -> list[tuple[str, str]]:
-    """Task and metric of every NaN in a file; groups repeat those of their tasks."""
+    """Task and metric of every NaN and infinity; groups repeat those of their tasks."""
     children = at(run.content, "group_subtasks") or {}
     found = []
     for task, metrics in run.content["results"].items():
@@ -199,7 +223,9 @@ def _nan_scores(run: RunFile) -> list[tuple[str, str]]:
             continue
         for key, value in metrics.items() if isinstance(metrics, dict) else ():
             metric, _, filtered = key.partition(",")
-            if isinstance(value, float) and math.isnan(value) and not metric.endswith("_stderr"):
+            as_float = number(value)
+            broken = as_float is not None and not math.isfinite(as_float)
+            if broken and not metric.endswith("_stderr"):
                 found.append((task, metric if filtered in ("", "none") else key))
     return found
 
@@ -217,7 +243,7 @@ def _nan_score(run: RunFile, task: str, metric: str, known: Mapping[str, Score])
         stderr=math.nan,
         n=other.n if other else None,
         settings=other.settings if other else {},
-        lower_is_better=_lower(run, task, metric),
+        lower_is_better=lower_is_better(run.content, task, metric),
         source=str(run.path),
         samples=None,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.reports.gate.checkpoint import Checkpoint, Score
-from neuronxa_tasks.reports.gate.comparable import NotComparable, difference
+from neuronxa_tasks.reports.gate.comparable import NotComparable, difference, scales
 from neuronxa_tasks.reports.gate.compare import PAIRED, Comparison, compare
 from neuronxa_tasks.reports.gate.groups import compare_groups
 from neuronxa_tasks.reports.gate.rules import Rules
@@ -42,6 +42,7 @@ def join(baseline: Checkpoint, candidate: Checkpoint, rules: Rules) -> Joined:
         NeuronXAError: NaN in the baseline, a metric or language of the rules that the baseline does
             not have, or damaged samples.
     """
+    _refuse_random_weights(baseline, candidate)
     old, new = looked_at(baseline, candidate, rules)
     broken = [score for score in old.values() if math.isnan(score.value)]
     if broken:
@@ -63,6 +64,7 @@ def join(baseline: Checkpoint, candidate: Checkpoint, rules: Rules) -> Joined:
             ]
         )
     reasons = [reason for key in alive if (reason := difference(old[key], new[key]))]
+    reasons += scales((old[key] for key in alive), (new[key] for key in alive))
     if reasons:
         raise NotComparable(list(dict.fromkeys(reasons)))
     compared = [compare(old[key], new[key]) for key in alive]
@@ -91,6 +93,22 @@ def join(baseline: Checkpoint, candidate: Checkpoint, rules: Rules) -> Joined:
         new=tuple(new[key] for key in new if key not in old),
         notes=tuple(notes),
     )
+
+
+def _refuse_random_weights(baseline: Checkpoint, candidate: Checkpoint) -> None:
+    """A model that was partly drawn at random is not the checkpoint that is judged."""
+    reasons = [
+        f"{side.random_weights} weights of the {name} ({side.model}) were not in its checkpoint "
+        "and were drawn at random."
+        for name, side in (("baseline", baseline), ("candidate", candidate))
+        if side.random_weights
+    ]
+    if reasons:
+        raise NotComparable(
+            reasons,
+            "Its scores are not those of the checkpoint: correct the checkpoint or its "
+            "config.json, and run it again.",
+        )
 
 
 def _listed(scores: Mapping[tuple[str, str], Score]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from neuronxa_tasks.names import BASELINES, CONTROLS, METRIC_PREFERENCE, METRICS, SCORES
 from neuronxa_tasks.reports.page.provenance import Ends
+from neuronxa_tasks.reports.usual_metric import usual_metrics
 from neuronxa_tasks.results import Results
 from neuronxa_tasks.text import languages
 
@@ -125,24 +126,20 @@ def _benchmarks(
         model = models.index(names[(line["model"], line["revision"])])
         of_model = found[(line["benchmark"], line["metric"])][model]
         of_model[line["language"]] = rounded(line["value"])
-    usual: dict[str, str] = {}
-    for benchmark, metric in sorted(found, key=lambda key: _preference(key[1])):
-        usual.setdefault(benchmark, metric)
+    having: dict[str, dict[str, dict[int, dict[str, float | None]]]] = defaultdict(dict)
+    for (benchmark, metric), of_models in found.items():
+        having[benchmark][metric] = of_models
+    usual = {name: usual_metrics(metrics, METRIC_PREFERENCE) for name, metrics in having.items()}
     return [
         {
             "benchmark": benchmark,
             "metric": metric,
             "label": f"{benchmark} {metric}",
-            "usual": usual[benchmark] == metric,
+            "usual": metric in usual[benchmark],
             "v": values,
         }
         for (benchmark, metric), values in sorted(found.items())
     ]
-
-
-def _preference(metric: str) -> tuple[int, str]:
-    known = metric in METRIC_PREFERENCE
-    return METRIC_PREFERENCE.index(metric) if known else len(METRIC_PREFERENCE), metric
 
 
 def _facts(code: str) -> list[str]:
@@ -164,11 +161,11 @@ def profile_data(
         data: see `score_data`, for the positions.
     """
     layers = results.layers[results.layers["direction"] == "mutual"]
-    columns = ("model", "revision", "benchmark", "representation", "language", "layer", "hits", "n")
+    columns = ("model", "revision", "benchmark", "representation", "language", "layer", "rate")
     rates: dict[tuple[int, int, str], dict[str, list[float]]] = defaultdict(
         lambda: defaultdict(list)
     )
-    for model, revision, corpus, what, code, _, hits, n in zip(
+    for model, revision, corpus, what, code, _, rate in zip(
         *(layers[name] for name in columns), strict=True
     ):
         key = (
@@ -176,7 +173,7 @@ def profile_data(
             data["corpora"].index(corpus),
             str(what),
         )
-        rates[key][code].append(hits / n)  # the frame is sorted by layer
+        rates[key][code].append(float(rate))  # the frame is sorted by layer
     found = []
     for (model_at, corpus_at, what), by_language in sorted(rates.items()):
         table = np.array(list(by_language.values()))
