@@ -161,10 +161,10 @@ def tell(notes: Sequence[str], more: Sequence[str] = ()) -> None:
         notes: one sentence each.
         more: further ones, which are never cut off.
     """
-    from neuronxa_tasks.reports.escape import plain
+    from neuronxa_tasks.reports.escape import visible
 
     for note in [*notes[:MOST_NOTES], *more]:
-        print(f"note: {plain(note)}", file=sys.stderr)
+        print(f"note: {visible(note)}", file=sys.stderr)
     if len(notes) > MOST_NOTES:
         print(f"note: and {len(notes) - MOST_NOTES} more, which the output has.", file=sys.stderr)
 

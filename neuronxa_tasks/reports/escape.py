@@ -39,6 +39,23 @@ def plain(text: object) -> str:
     return "".join(kept).strip()
 
 
+def visible(text: str) -> str:
+    r"""One line in which every character that would act or hide is spelled out, as `\u202e`.
+
+    Unlike `plain` it keeps different names different. Other white space becomes a space.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign
+        if sign.isprintable()
+        else " "
+        if sign.isspace()
+        else sign.encode("unicode_escape").decode()
+        for sign in text
+    )
+
+
 def markdown(text: object) -> str:
     """Text for a cell or a sentence of Markdown: no markup, no HTML, no end of the cell."""
     return "".join(_MARKDOWN.get(sign, sign) for sign in plain(text))

@@ -7,24 +7,32 @@ import io
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.files import disk_told, whole_folder
+from neuronxa_tasks.reports.escape import visible
 
 MADE_BY = "neuronxa correlate"
 INDEX = "correlate.json"
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""What begins a formula, also in full width."""
+_EFFECTIVE = os.access in os.supports_effective_ids
 UNWRITABLE = "Choose another place, or free some space."
 """What to do where the disk refuses."""
 
 
 def to_csv(records: Sequence[Mapping[str, Any]]) -> bytes:
-    """Records as CSV: UTF-8, full precision, an empty cell where there is no value."""
+    """Records as CSV: UTF-8, full precision, an empty cell where there is no value.
+
+    A spreadsheet computes a cell that begins with `=`, `+`, `-` or `@`, so texts that do have an
+    apostrophe before them, unless they are numbers. Control characters are spelled out.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(list(records[0]))
+    writer.writerow([_text(name) for name in records[0]])
     for record in records:
         writer.writerow([_cell(value) for value in record.values()])
     return text.getvalue().encode()
@@ -35,7 +43,18 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) else _text(str(value))
+
+
+def _text(value: str) -> str:
+    told = visible(value)
+    if not told.lstrip().startswith(_FORMULA):
+        return told
+    try:
+        float(told)
+    except ValueError:
+        return f"'{told}"
+    return told
 
 
 def to_json(content: Any) -> bytes:
@@ -82,7 +101,7 @@ def _refuse_foreign(out: Path, made_by: str, index: str) -> None:
         raise NeuronXAError(
             f"-o is {str(out)!r}, which exists and is no folder. Choose another name."
         )
-    there = {str(path.relative_to(out)) for path in out.rglob("*") if not path.is_dir()}
+    there = {str(path.relative_to(out)) for path in _inside(out)}
     if not there:
         return
     known: set[str] = set()
@@ -98,6 +117,30 @@ def _refuse_foreign(out: Path, made_by: str, index: str) -> None:
             f"-o is {str(out)!r}, which exists and holds {foreign[0]}, and only the output of an "
             f"earlier `{made_by}` is replaced. Choose another folder, or move its files away."
         )
+
+
+def _inside(out: Path) -> Iterator[Path]:
+    """Everything in a folder but folders; what could not be deleted is refused.
+
+    Such a folder could still be renamed, and would stay hidden beside its place.
+    """
+
+    def refuse(error: OSError) -> NoReturn:
+        raise _not_yours(out, error.filename) from error
+
+    for folder, folders, names in os.walk(out, onerror=refuse):
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=_EFFECTIVE):
+            raise _not_yours(out, folder)
+        yield from (Path(folder, name) for name in names)
+        # A link to a folder is somebody's, too; `walk` does not follow it.
+        yield from (path for name in folders if (path := Path(folder, name)).is_symlink())
+
+
+def _not_yours(out: Path, folder: str) -> NeuronXAError:
+    return NeuronXAError(
+        f"-o is {str(out)!r}, but you may not list and change the folder {folder}, so it is "
+        "somebody else's and cannot be replaced. Choose another folder."
+    )
 
 
 def write_folder(

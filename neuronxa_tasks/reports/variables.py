@@ -10,6 +10,7 @@ from typing import Literal
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import BASELINES, METRIC_PREFERENCE, METRICS, SCORES
+from neuronxa_tasks.reports.escape import visible
 from neuronxa_tasks.reports.usual_metric import usual_metrics
 from neuronxa_tasks.results import Results
 from neuronxa_tasks.results.task_names import benchmark_name, language_of
@@ -44,14 +45,18 @@ class Variable:
 
 
 def model_names(results: Results) -> dict[tuple[str, str], str]:
-    """Model and revision to a name: the revision is part of it where a model has several."""
+    """Model and revision to a name: the revision is part of it where a model has several.
+
+    Characters that would hide or turn text around are spelled out, so that every name is what it
+    looks like, wherever it is shown.
+    """
     frame = results.frame
     pairs = sorted(set(zip(frame["model"], frame["revision"], strict=True)))
     revisions: dict[str, int] = defaultdict(int)
     for model, _ in pairs:
         revisions[model] += 1
     return {
-        (model, revision): f"{model}@{revision}" if revisions[model] > 1 else model
+        (model, revision): visible(f"{model}@{revision}" if revisions[model] > 1 else model)
         for model, revision in pairs
     }
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import logging
 import os
 import resource
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from commands import BIN, ENVIRONMENT
 from neuronxa_tasks.cli import main
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.output import check_output, results_saved
+from neuronxa_tasks.reports.output import to_csv, write_folder
 
 from .conftest import SHIPPED
 
@@ -140,6 +144,57 @@ def read_only() -> Iterator[Path]:
         finally:
             if root:
                 os.seteuid(0)
+
+
+@contextmanager
+def somebody_else() -> Iterator[None]:
+    """This process as a user who owns nothing; as it is where it is not root."""
+    root = os.geteuid() == 0
+    try:
+        if root:
+            os.seteuid(65534)
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize(("closed", "inside"), [(0o000, "theirs"), (0o555, "theirs"), (0o555, ".")])
+def test_an_output_folder_with_a_folder_of_somebody_else(closed: int, inside: str) -> None:
+    """It could be renamed and not deleted, and would stay as a hidden folder."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o777)
+        out = Path(name) / "out"
+        with somebody_else():
+            out.mkdir()
+            write_folder(out, {"correlate.json": b'{"made_by": "neuronxa correlate", "files": []}'})
+            theirs = out / inside
+            theirs.mkdir(exist_ok=True)
+            theirs.chmod(closed)
+            with pytest.raises(NeuronXAError, match="you may not list and change the folder"):
+                write_folder(out, {"report.md": b"x"})
+            assert list(Path(name).iterdir()) == [out]
+            theirs.chmod(0o755)
+
+
+def test_an_output_folder_with_a_link(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "link").symlink_to(tmp_path / "data")
+    with pytest.raises(NeuronXAError, match="which exists and holds link"):
+        write_folder(out, {"report.md": b"x"})
+
+
+def test_names_do_not_compute_in_a_spreadsheet() -> None:
+    names = ["=1+1", "+1", "-x", "@cmd", " =1", "＝1", "a\x1b[31m", "b\u202ec", "-0.5", "org/E"]
+    made = to_csv([{"=model": name, "r": -0.25} for name in names]).decode()
+    rows = list(csv.reader(io.StringIO(made)))
+    assert rows[0] == ["'=model", "r"]
+    assert [row[0] for row in rows[1:]] == [
+        "'=1+1", "+1", "'-x", "'@cmd", "' =1", "'＝1", "a\\x1b[31m", "b\\u202ec", "-0.5", "org/E",
+    ]  # fmt: skip
+    assert {row[1] for row in rows[1:]} == {"-0.25"}
 
 
 def test_read_only_folder(read_only: Path) -> None:

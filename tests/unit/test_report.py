@@ -163,6 +163,19 @@ def test_markup_in_names_is_written_as_text(tmp_path):
     assert "{{7*7}}" in page  # no template reads a name
 
 
+def test_names_do_not_turn_the_page_around(tmp_path):
+    """A right-to-left override would show what follows it backwards; a bell is no text at all."""
+    turned = "lab/\u202egnp.exe\x07"
+    content = results_of(turned, codes(7), np.random.default_rng(0), layers=2)
+    write(tmp_path / "out" / "results_1.json", content)
+    write(tmp_path / "t.csv", f"model,language,benchmark,value\n{turned},de,b\u2066,0.5\n")
+    page = report(tmp_path, tmp_path / "out", tmp_path / "t.csv", "--title", f"{turned}!")
+    assert not set("\u202e\x07\u2066") & set(page)
+    assert data_of(page)["models"] == [r"lab/\u202egnp.exe\x07"]
+    assert data_of(page)["benchmarks"][-1]["benchmark"] == r"b\u2066"
+    assert r"<title>lab/\u202egnp.exe\x07!" in page
+
+
 @given(st.recursive(st.text() | st.integers() | st.none(), st.lists, max_leaves=8))
 def test_json_in_a_page_reads_back_and_ends_no_element(value):
     text = as_json({"value": value})

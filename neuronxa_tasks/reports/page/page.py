@@ -14,6 +14,7 @@ from typing import Any
 from neuronxa_tasks import __version__
 from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.reports.charts import Libraries
+from neuronxa_tasks.reports.escape import visible
 from neuronxa_tasks.reports.estimates import Settings
 from neuronxa_tasks.reports.page.content import Content
 from neuronxa_tasks.reports.page.language_scores import score_name
@@ -49,7 +50,8 @@ def write_page(
     """Puts the page together.
 
     Names of models and languages are text wherever they come from: Jinja escapes them in HTML,
-    `<` is written as an escape in the JSON, and the scripts set text, never markup. The policy in
+    `<` is written as an escape in the JSON, the scripts set text, never markup, and characters that
+    would hide or turn text around are spelled out. The policy in
     the page's head lets only its own scripts run, by their hashes, and forbids every request.
 
     Args:
@@ -65,7 +67,7 @@ def write_page(
     scripts = _scripts(libraries)
     data = as_json(
         {
-            **content.data,
+            **_spelled_out(content.data),
             "charts": templates(libraries),
             "config": config(),
             "beside": BESIDE,
@@ -76,7 +78,11 @@ def write_page(
     )
     css = _own("page.css")
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_spelled_out,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "num": number_text,
@@ -130,6 +136,17 @@ def write_page(
         scripts=[_markup(script) for script in scripts],
     )
     return str(page).encode()
+
+
+def _spelled_out(content: Any) -> Any:
+    """The same with every text of others as it can be shown, see `escape.visible`."""
+    if isinstance(content, str):
+        return content if hasattr(content, "__html__") else visible(content)
+    if isinstance(content, dict):
+        return {_spelled_out(key): _spelled_out(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_spelled_out(value) for value in content]
+    return content
 
 
 def _markup(text: str) -> Any:
