@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.text.flores import find_flores
+from neuronxa_tasks.text.flores import find_flores, flores_codes
 from neuronxa_tasks.text.languages import languages
 from neuronxa_tasks.text.parallel import Corpus, Source, one_per_language
 from neuronxa_tasks.text.shipped import find_shipped, shipped_codes
@@ -32,15 +32,6 @@ def corpus(name: str) -> Corpus:
     return CORPORA[name]
 
 
-# FLORES-200 ------------------------------------------------------------------------------------
-
-
-# Tatoeba ---------------------------------------------------------------------------------------
-
-
-# Shipped text and folders ----------------------------------------------------------------------
-
-
 def _find_folder(pivot: str, target: str, data_dir: Path | None) -> Source:
     if data_dir is None:
         raise NeuronXAError(
@@ -56,7 +47,7 @@ CORPORA: Mapping[str, Corpus] = MappingProxyType(
         for each in (
             Corpus(
                 "flores",
-                tuple(language.code for language in languages() if language.flores),
+                flores_codes(),
                 True,
                 find_flores,
                 ("flores200_dataset/devtest", "flores200/devtest", "flores"),

@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from neuronxa_tasks.commands import transfer
 from neuronxa_tasks.results.losses import rankc_from_samples, sample_files
 from neuronxa_tasks.text.bmlama import find, read, spread
 from neuronxa_tasks.text.languages import benchmark_languages
+from neuronxa_tasks.text.manifest import write_manifest
 
 pytestmark = [pytest.mark.harness, pytest.mark.data]
 
@@ -50,9 +52,9 @@ def evaluate(
 @pytest.fixture(scope="module")
 def environment(hub: Hub, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     cache = tmp_path_factory.mktemp("cache")
-    flores = cache / "neuronxa" / "flores200_dataset" / "devtest"
-    flores.parent.mkdir(parents=True)
-    flores.symlink_to((data_dir / "flores200" / "devtest").resolve())
+    flores = cache / "neuronxa" / "flores200_dataset"
+    shutil.copytree(data_dir / "flores200" / "devtest", flores / "devtest")
+    write_manifest(flores)  # what `neuronxa fetch` does
     (cache / "neuronxa" / "BMLAMA53").symlink_to((data_dir / "bmlama53").resolve())
     return {**hub.environment(cache / "hub"), "NEURONXA_CACHE": str(cache / "neuronxa")}
 
