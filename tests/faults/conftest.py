@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-SHIPPED = Path(__file__).parents[2] / "neuronxa_tasks" / "world" / "checkpoints" / "llama"
+from neuronxa_tasks.world import shipped
+
+SHIPPED = shipped.folder()
 
 Damage = Callable[[Path], object]
 Copy = Callable[[Damage], Path]
