@@ -84,7 +84,8 @@ class BesideBlock(TypedDict, total=False):
     """What stands beside the scores of one language pair.
 
     Absent in files of older versions. `intervals` are 95 % bootstrap intervals over the sentences,
-    by metric; null where all sentences have the same value. `controls` (of each control the hits
+    by metric; exact bounds where all sentences have the same value (null in files of older
+    versions). `controls` (of each control the hits
     for every seed) and `variants` (hits of each representation it has) are there where they were
     asked for.
     """

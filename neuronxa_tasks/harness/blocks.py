@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from neuronxa_tasks.alignment.hits import Alignment, Rates
 from neuronxa_tasks.alignment.profile import Profile
@@ -102,7 +103,9 @@ def add_variants(
 
 def add_intervals(beside: Beside, result: Profile) -> None:
     """Add the interval of every mean over sentences: of the scores, and of what is beside them."""
-    beside.block["intervals"] = sentence_intervals({**_shares(result), **beside.metrics})
+    values: dict[str, ArrayLike] = {**_shares(result), **beside.metrics}
+    differences = {name for name in values if name.endswith("_above_floor")}
+    beside.block["intervals"] = sentence_intervals(values, differences=differences)
 
 
 def hits_block(alignment: Alignment) -> HitsBlock:

@@ -46,7 +46,11 @@ def mean_blocks(
                 n=len(texts[0]),
                 tasks=names,
                 values={metric: _mean(rows) for metric, rows in columns.items()},
-                intervals=joint_intervals(columns, texts),
+                intervals=joint_intervals(
+                    columns,
+                    texts,
+                    differences={name for name in columns if name.endswith("_above_floor")},
+                ),
             )
         )
     return blocks

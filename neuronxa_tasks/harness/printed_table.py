@@ -90,7 +90,8 @@ def _cells(
     for score in SCORES:
         ends = intervals.get(score)
         cells.append(
-            f"{values[score]:.3f} " + (f"[{ends[0]:.3f}, {ends[1]:.3f}]" if ends else "(no spread)")
+            f"{values[score]:.3f} "
+            + (f"[{ends[0]:.3f}, {ends[1]:.3f}]" if ends else "(no interval)")
         )
         if floors:
             cells.append(f"{values[f'{score}_floor']:.3f}")

@@ -12,27 +12,37 @@ from neuronxa_tasks.reports.estimates import (
     KINDS,
     Record,
     Settings,
-    bootstrap_ends,
     both_kinds,
+    by_family,
+    ends,
     explained,
+    families_of,
     noise,
     too_few,
 )
 from neuronxa_tasks.reports.study import Study, VariablePair, is_named, primary_model
-from neuronxa_tasks.statistics.over_models import joint_permutation
+from neuronxa_tasks.statistics.joint import joint_permutation
 
 _EFFECTS: tuple[statistics.Effects, ...] = ("model", "model+language")
 
 
-def correlation_record(pair: VariablePair, model: str, settings: Settings) -> Record:
-    """Correlation over languages in one model."""
+def correlation_record(pair: VariablePair, model: str, settings: Settings, *, tests: int) -> Record:
+    """Correlation over languages in one model; `tests`: number of tests of the table."""
     languages = pair.languages(model)
     x, y = pair.columns(model)
     return {
         "model": model,
         "x": pair.x.label,
         "y": pair.y.label,
-        **both_kinds(pair, x, y, settings, ("correlation", model)),
+        **both_kinds(
+            pair,
+            x,
+            y,
+            settings,
+            ("correlation", model),
+            tests=tests,
+            families=families_of(languages),
+        ),
         "x_noise": noise(pair.x, model, languages),
         "y_noise": noise(pair.y, model, languages),
         "primary": primary_model(pair, settings.primary) == model,
@@ -40,8 +50,14 @@ def correlation_record(pair: VariablePair, model: str, settings: Settings) -> Re
     }
 
 
-def average_record(pair: VariablePair, settings: Settings) -> Record:
-    """Average over models of the correlation over languages, with its joint tests."""
+def average_record(pair: VariablePair, settings: Settings, *, tests: int) -> Record:
+    """Average over models of the correlation over languages, with its joint test.
+
+    Args:
+        pair: what is correlated.
+        settings: see there.
+        tests: number of tests of the table.
+    """
     models = pair.models()
     codes = sorted({code for model in models for code in pair.languages(model)})
     rows = [pair.columns(model, codes) for model in models]
@@ -50,10 +66,9 @@ def average_record(pair: VariablePair, settings: Settings) -> Record:
         kind: statistics.average_over_models(
             x,
             y,
-            rng=settings.stream("average", pair.x.label, pair.y.label, kind),
             kind=kind,
+            families=families_of(codes),
             confidence=settings.confidence,
-            n_resamples=settings.resamples,
         )
         for kind in KINDS
     }
@@ -67,7 +82,9 @@ def average_record(pair: VariablePair, settings: Settings) -> Record:
         y[has_r][:, shared],
         rng=settings.stream("joint", pair.x.label, pair.y.label),
         n_permutations=settings.resamples,
+        finest=settings.finest(tests),
     )
+    found_r = [value for value in pearson.r if not math.isnan(value)]
     rho = [value for value in spearman.r if not math.isnan(value)]
     return {
         "x": pair.x.label,
@@ -78,17 +95,16 @@ def average_record(pair: VariablePair, settings: Settings) -> Record:
         "n_max": max(used, default=0),
         "languages": len(codes),
         "r": pearson.average.r,
-        **bootstrap_ends(pearson.bootstrap, len(codes)),
-        "fisher_low": pearson.average.interval.low,
-        "fisher_high": pearson.average.interval.high,
-        "q": pearson.average.q,
-        "q_p": pearson.average.q_p,
+        **ends(pearson.jackknife),
+        "r_min": min(found_r, default=math.nan),
+        "r_max": max(found_r, default=math.nan),
         "p": permutation.p,
         "p_method": permutation.method,
         "p_languages": int(shared.sum()) if any(has_r) else 0,
+        **by_family(pearson.by_family),
         "rho_median": float(np.median(rho)) if rho else math.nan,
         "rho": spearman.average.r,
-        **bootstrap_ends(spearman.bootstrap, len(codes), "rho_"),
+        **ends(spearman.jackknife, "rho_"),
         "primary": is_named(pair, settings.primary)
         and primary_model(pair, settings.primary) is None,
         "reason": explained(
@@ -102,18 +118,21 @@ def average_record(pair: VariablePair, settings: Settings) -> Record:
 
 def across_model_records(study: Study, settings: Settings) -> Iterator[Record]:
     """Correlation over models, for each pair and language."""
-    for pair in study.pairs:
-        codes = sorted({code for model in pair.models() for code in pair.languages(model)})
-        for code in codes:
-            models = [model for model in pair.models() if code in pair.languages(model)]
-            x = [pair.x.values[model][code] for model in models]
-            y = [pair.y.values[model][code] for model in models]
-            yield {
-                "language": code,
-                "x": pair.x.label,
-                "y": pair.y.label,
-                **both_kinds(pair, x, y, settings, ("across", code)),
-            }
+    cells = [
+        (pair, code)
+        for pair in study.pairs
+        for code in sorted({code for model in pair.models() for code in pair.languages(model)})
+    ]
+    for pair, code in cells:
+        models = [model for model in pair.models() if code in pair.languages(model)]
+        x = [pair.x.values[model][code] for model in models]
+        y = [pair.y.values[model][code] for model in models]
+        yield {
+            "language": code,
+            "x": pair.x.label,
+            "y": pair.y.label,
+            **both_kinds(pair, x, y, settings, ("across", code), tests=len(cells)),
+        }
 
 
 def _long(pair: VariablePair) -> tuple[list[float], list[float], list[str], list[str]]:
@@ -136,17 +155,16 @@ def pooled_records(study: Study, settings: Settings) -> Iterator[Record]:
     for pair in study.pairs:
         if sum(bool(pair.languages(model)) for model in pair.models()) < 2:
             continue
+        rows = _long(pair)
         for effects in _EFFECTS:
             found = statistics.pooled_correlation(
-                *_long(pair),
-                rng=settings.stream("pooled", effects, pair.x.label, pair.y.label),
+                *rows,
                 effects=effects,
+                families=families_of(rows[3]),
                 confidence=settings.confidence,
-                n_resamples=settings.resamples,
             )
             # Many models do not make up for languages: two languages have no correlation.
             few = found.n_languages < statistics.MIN_POINTS
-            interval = statistics.Interval(math.nan, math.nan) if few else found.interval
             yield {
                 "x": pair.x.label,
                 "y": pair.y.label,
@@ -155,9 +173,9 @@ def pooled_records(study: Study, settings: Settings) -> Iterator[Record]:
                 "models": found.n_models,
                 "languages": found.n_languages,
                 "r": math.nan if few else found.r,
-                **bootstrap_ends(found.bootstrap, found.n_languages),
-                "fisher_low": interval.low,
-                "fisher_high": interval.high,
+                **ends(found.jackknife),
+                "p": found.jackknife.p,
+                **by_family(found.by_family),
                 "reason": too_few(found.n_languages, "languages")
                 if few
                 else explained(found.reason, pair),

@@ -14,13 +14,11 @@ import numpy as np
 from neuronxa_tasks import statistics
 from neuronxa_tasks.reports.study import Primary, VariablePair
 from neuronxa_tasks.reports.variables import Variable
+from neuronxa_tasks.text import languages
 
 Record = dict[str, Any]
 """One line of a table: column to text, number (NaN: not computable), truth value or None."""
 
-RESAMPLED_POINTS = 6
-"""With fewer points no bootstrap interval is given: most resamples repeat so many of them that r
-is 1, -1 or missing, and the interval says more about that than about r."""
 KINDS: tuple[statistics.Kind, ...] = ("pearson", "spearman")
 
 
@@ -30,7 +28,7 @@ class Settings:
 
     Attributes:
         seed: of every random draw; each test has its own stream, derived from its names.
-        resamples: bootstrap resamples, and random permutations, of each test.
+        resamples: random permutations of each test.
         confidence: level of all intervals.
         primary: see `Primary`.
         mixed_model: fit mixed models, too (needs statsmodels).
@@ -47,6 +45,14 @@ class Settings:
         digest = hashlib.sha256("\x1f".join(names).encode()).digest()
         words = np.frombuffer(digest, dtype="<u4").tolist()
         return np.random.default_rng([self.seed, *words])
+
+    def finest(self, tests: int) -> int:
+        """Shuffles where p is small: enough for Holm's correction over the tests to reach .01.
+
+        9,999 for up to 100 tests, 99,999 for up to 1,000, and so on, so that a test more does not
+        change the p of the others.
+        """
+        return max(self.resamples, int(10 ** len(str(max(99, 100 * tests - 1)))) - 1)
 
 
 @dataclass(frozen=True)
@@ -95,17 +101,31 @@ def both_kinds(
     y: Sequence[float],
     settings: Settings,
     names: tuple[str, ...],
+    *,
+    tests: int,
+    families: Sequence[str] | None = None,
 ) -> Record:
-    """Pearson and Spearman with all that belongs to them; `names` and the pair name the stream."""
+    """Pearson and Spearman with all that belongs to them.
+
+    Args:
+        pair: whose labels name the stream, besides `names`.
+        x: `[n]`.
+        y: `[n]`.
+        settings: see there.
+        names: of this test.
+        tests: number of tests of the table.
+        families: `[n]` families of languages; None where the points are no languages.
+    """
     found = {
         kind: statistics.correlation(
             x,
             y,
             rng=settings.stream(*names, pair.x.label, pair.y.label, kind),
             kind=kind,
+            families=families,
             confidence=settings.confidence,
-            n_resamples=settings.resamples,
             n_permutations=settings.resamples,
+            finest=settings.finest(tests) if kind == "pearson" else 0,
         )
         for kind in KINDS
     }
@@ -113,40 +133,46 @@ def both_kinds(
     return {
         "n": r.n,
         "r": r.r,
+        **ends(r.jackknife),
         "fisher_low": r.interval.low,
         "fisher_high": r.interval.high,
-        **bootstrap_ends(r.bootstrap, r.n),
-        "boot_method": r.bootstrap.method if r.n >= RESAMPLED_POINTS else "none",
         "p": r.permutation.p,
         "p_method": r.permutation.method,
+        **({} if families is None else by_family(r.by_family)),
         "rho": rho.r,
+        **ends(rho.jackknife, "rho_"),
         "rho_fisher_low": rho.interval.low,
         "rho_fisher_high": rho.interval.high,
-        **bootstrap_ends(rho.bootstrap, rho.n, "rho_"),
         "rho_p": rho.permutation.p,
         "reason": explained(r.reason, pair),
     }
 
 
-def bootstrap_ends(interval: statistics.BootstrapInterval, n: int, prefix: str = "") -> Record:
-    """Both ends of an interval over n resampled points; NaN where n is too small for one."""
-    enough = n >= RESAMPLED_POINTS
-    return {
-        f"{prefix}boot_low": interval.low if enough else math.nan,
-        f"{prefix}boot_high": interval.high if enough else math.nan,
-    }
+def ends(interval: statistics.Jackknife | statistics.Interval, prefix: str = "") -> Record:
+    """Both ends of an interval."""
+    return {f"{prefix}low": interval.low, f"{prefix}high": interval.high}
 
 
-def noise(variable: Variable, model: str, languages: Sequence[str]) -> float:
+def by_family(found: statistics.Jackknife) -> Record:
+    """What leaving out one family of languages at a time says."""
+    return {"families": found.units, **ends(found, "family_"), "family_p": found.p}
+
+
+def families_of(codes: Sequence[str]) -> list[str]:
+    """Family of each language."""
+    return [languages.language(code).family for code in codes]
+
+
+def noise(variable: Variable, model: str, codes: Sequence[str]) -> float:
     """Share of the variance over languages that sampling error alone would make.
 
     The mean squared standard error over the variance (n - 1); NaN where an error is not known. At
     1 the languages do not differ by more than chance, and no correlation can be expected.
     """
-    if len(languages) < 2:
+    if len(codes) < 2:
         return math.nan
-    values = np.array([variable.values[model][code] for code in languages])
-    errors = np.array([variable.errors[model].get(code, math.nan) for code in languages])
+    values = np.array([variable.values[model][code] for code in codes])
+    errors = np.array([variable.errors[model].get(code, math.nan) for code in codes])
     variance = float(values.var(ddof=1))
     return float((errors**2).mean()) / variance if variance > 0.0 else math.nan
 
@@ -165,6 +191,20 @@ def adjust(records: list[Record], column: str) -> int:
     ):
         record["holm"], record["bh"] = float(by_holm), float(by_bh)
     return sum(not math.isnan(value) for value in p)
+
+
+def out_of_reach(records: Sequence[Record], tests: int, level: float = 0.05) -> int:
+    """Tests whose p, however clear the data, cannot fall below a level after Holm's correction.
+
+    So few languages have so few orders: the smallest exact p of n is 1 / n!.
+    """
+    return sum(
+        not math.isnan(record["p"])
+        and record["p_method"] == "exact"
+        and tests / math.factorial(int(record.get("p_languages") or record["n"])) >= level
+        for record in records
+        if not record.get("primary")
+    )
 
 
 def explained(reason: str | None, pair: VariablePair) -> str | None:

@@ -12,6 +12,7 @@ import numpy as np
 from neuronxa_tasks import statistics
 from neuronxa_tasks.reports.charts import Drawing, Libraries, file_name, fill
 from neuronxa_tasks.reports.estimates import Estimates, Record
+from neuronxa_tasks.reports.markdown import interval_text
 from neuronxa_tasks.reports.study import Study, VariablePair
 
 MAX_SCATTERS = 12
@@ -184,7 +185,7 @@ def _scatter(
         )
         title = [
             model,
-            f"r = {record['r']:.2f} [{record['fisher_low']:.2f}, {record['fisher_high']:.2f}], "
+            f"r = {record['r']:.2f} {interval_text(record['low'], record['high'])}, "
             f"n = {record['n']}",
         ]
         panels.append(

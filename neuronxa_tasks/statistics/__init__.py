@@ -30,6 +30,7 @@ from neuronxa_tasks.statistics.hits import (
     paired_difference,
     score_interval,
 )
+from neuronxa_tasks.statistics.jackknife import Jackknife
 from neuronxa_tasks.statistics.mixed import MixedModel, mixed_model
 from neuronxa_tasks.statistics.multiplicity import benjamini_hochberg, holm
 from neuronxa_tasks.statistics.over_models import ModelAverage, average_over_models
@@ -40,6 +41,7 @@ from neuronxa_tasks.statistics.partial import (
     partial_correlation,
     stack_covariates,
 )
+from neuronxa_tasks.statistics.partial_over_models import PartialAverage, average_partial
 from neuronxa_tasks.statistics.pooled import Effects, PooledCorrelation, pooled_correlation
 from neuronxa_tasks.statistics.prediction import (
     LeaveOneOut,
@@ -61,6 +63,7 @@ __all__ = [
     "DummyCode",
     "Effects",
     "Interval",
+    "Jackknife",
     "Kind",
     "LeaveOneOut",
     "Line",
@@ -68,6 +71,7 @@ __all__ = [
     "MixedModel",
     "ModelAverage",
     "PairedDifference",
+    "PartialAverage",
     "PartialCorrelation",
     "PermutationP",
     "PooledCorrelation",
@@ -77,6 +81,7 @@ __all__ = [
     "WithinBetween",
     "average_correlation",
     "average_over_models",
+    "average_partial",
     "benjamini_hochberg",
     "compare_correlations",
     "correlation",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,6 @@ from scipy import stats
 from neuronxa_tasks.statistics.columns import (
     MIN_POINTS,
     FloatArray,
-    IntArray,
     check_confidence,
     check_resamples,
     complete_rows,
@@ -25,24 +25,18 @@ from neuronxa_tasks.statistics.fisher import (
     check_kind,
     fisher_interval,
 )
-from neuronxa_tasks.statistics.resampling import (
-    NO_BOOTSTRAP,
-    NO_PERMUTATION,
-    BootstrapInterval,
-    PermutationP,
-    bca_interval,
-    bootstrap_distribution,
+from neuronxa_tasks.statistics.jackknife import (
+    NO_JACKKNIFE,
+    Jackknife,
+    check_families,
+    codes,
     jackknife,
-    permutation_p,
+    left_out,
+    no_jackknife,
 )
+from neuronxa_tasks.statistics.resampling import NO_PERMUTATION, PermutationP, permutation_p
 
 _PERFECT = 1e-14
-
-_MANY, _WIDE = 1000, 300
-"""Numbers in all resamples from which on counting pays, and points up to which it does."""
-
-_LOSES, _NEARLY = 1e-3, 1e-9
-"""A variance this small beside its mean square, and an r this near to 1, are computed anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +48,11 @@ class Correlation:
         r: the coefficient in [-1, 1]; NaN where there is none.
         n: complete pairs used.
         n_dropped: pairs left out because a value was NaN.
-        interval: Fisher interval (`fisher_interval`).
-        bootstrap: interval from resampling pairs; none where |r| = 1, which every resample repeats.
+        interval: Fisher interval (`fisher_interval`), exact for normal values.
+        jackknife: interval from leaving out one point at a time; holds for skewed values, too.
+        by_family: the same from leaving out one family at a time, where families were given.
         permutation: two-sided p by shuffling y against x.
-        confidence: level of both intervals.
+        confidence: level of the intervals.
         reason: why r is NaN, or None.
     """
 
@@ -66,7 +61,8 @@ class Correlation:
     n: int
     n_dropped: int
     interval: Interval
-    bootstrap: BootstrapInterval
+    jackknife: Jackknife
+    by_family: Jackknife
     permutation: PermutationP
     confidence: float
     reason: str | None = None
@@ -97,64 +93,6 @@ def rowwise_correlation(x: FloatArray, y: FloatArray, kind: Kind = "pearson") ->
     return np.asarray(np.where(flat_x | flat_y, math.nan, r), dtype=np.float64)
 
 
-def resampled_correlation(
-    x: FloatArray, y: FloatArray, rows: IntArray, kind: Kind = "pearson"
-) -> FloatArray:
-    """Correlation of each resample: `rowwise_correlation(x[rows], y[rows], kind)`, faster.
-
-    A resample is counted, not copied: how often each point is in it. All sums are then products
-    of the counts with a few columns; so are ranks, which count the points below. What is nearly
-    constant or nearly perfect in this way, where sums lose digits, is computed anew.
-
-    Args:
-        x: `[n]` float64; points that no resample has may be NaN.
-        y: `[n]`, likewise.
-        rows: `[m, k]` indices into x and y.
-        kind: as in `rowwise_correlation`.
-
-    Returns:
-        `[m]` float64 in [-1, 1]; NaN where x or y of a resample is constant.
-    """
-    m, k = rows.shape
-    n = len(x)
-    if m * k < _MANY or n > _WIDE:
-        return rowwise_correlation(x[rows], y[rows], kind)
-    places = rows + n * np.arange(m, dtype=np.int64)[:, None]
-    counts = np.bincount(places.ravel(), minlength=m * n).reshape(m, n).astype(np.float64)
-    there = counts.any(axis=0)
-    counts, columns = np.ascontiguousarray(counts[:, there]), (x[there], y[there])
-    if kind == "spearman":
-        a, b = (_centred_ranks(column, counts, k) for column in columns)
-        weighted = counts * a
-        ab, aa, bb = (weighted * b).sum(1), (weighted * a).sum(1), (counts * b * b).sum(1)
-        poor = (aa == 0) | (bb == 0)  # ranks are halves of integers: their sums are exact
-    else:
-        (a, _), (b, _) = (deviations(column) for column in columns)
-        sums = counts @ np.stack([a, b, a * b, a * a, b * b], axis=1)
-        mean_a, mean_b = sums[:, 0] / k, sums[:, 1] / k
-        ab = sums[:, 2] - mean_a * sums[:, 1]
-        aa = sums[:, 3] - mean_a * sums[:, 0]
-        bb = sums[:, 4] - mean_b * sums[:, 1]
-        poor = (aa <= _LOSES * sums[:, 3]) | (bb <= _LOSES * sums[:, 4])
-    r = np.divide(ab, np.sqrt(np.abs(aa * bb)), out=np.zeros(m), where=~poor)
-    poor |= np.abs(r) > 1.0 - _NEARLY
-    again = rows[poor]
-    r[poor] = rowwise_correlation(x[again], y[again], kind)
-    return np.asarray(r, dtype=np.float64)
-
-
-def _centred_ranks(column: FloatArray, counts: FloatArray, k: int) -> FloatArray:
-    """The rank that each point has, or would have, in each resample, less the mean rank.
-
-    Args:
-        column: `[n]` values.
-        counts: `[m, n]` how often each point is in a resample.
-        k: points in a resample.
-    """
-    below = (column[:, None] < column[None, :]) + 0.5 * (column[:, None] == column[None, :])
-    return np.asarray(counts @ below - k / 2.0, dtype=np.float64)
-
-
 def missing_reason(n: int, columns: dict[str, FloatArray]) -> str | None:
     """Why these complete columns give no correlation, or None if they do.
 
@@ -176,57 +114,59 @@ def correlation(
     *,
     rng: np.random.Generator,
     kind: Kind = "pearson",
+    families: Sequence[str] | None = None,
     confidence: float = 0.95,
-    n_resamples: int = 9999,
     n_permutations: int = 9999,
+    finest: int = 0,
 ) -> Correlation:
     """Correlates two columns and says how sure that is.
 
     Pairs with a NaN are dropped and counted. Fewer than four pairs, or a constant column, give
-    NaN with a reason. The bootstrap resamples pairs (BCa, percentile where BCa has no answer);
-    resamples in which a column is constant are left out and counted. The p value is exact for up
-    to eight points.
+    NaN with a reason. The p value is exact for up to eight points.
 
     Args:
         x: `[n]` numbers.
         y: `[n]` numbers.
         rng: source of randomness; the same state gives the same result.
         kind: `pearson` or `spearman`.
+        families: `[n]` family of each point, for points that are related within a family.
         confidence: level of the intervals.
-        n_resamples: bootstrap resamples.
         n_permutations: random permutations where n > 8.
+        finest: as in `permutation_p`.
 
     Raises:
         NeuronXAError: lengths differ, text or infinities in a column, or an option out of range.
     """
     check_kind(kind)
     check_confidence(confidence)
-    check_resamples(n_resamples, "n_resamples")
     check_resamples(n_permutations, "n_permutations")
-    (used_x, used_y), _, n_dropped = complete_rows({"x": x, "y": y})
+    (used_x, used_y), kept, n_dropped = complete_rows({"x": x, "y": y})
     n = len(used_x)
+    if families is not None:
+        check_families(families, len(kept))
     reason = missing_reason(n, {"x": used_x, "y": used_y})
     if reason is not None:
+        nothing = no_jackknife(n, reason)
         return Correlation(
             kind,
             math.nan,
             n,
             n_dropped,
             NO_INTERVAL,
-            NO_BOOTSTRAP,
+            nothing,
+            NO_JACKKNIFE if families is None else nothing,
             NO_PERMUTATION,
             confidence,
             reason,
         )
     r = float(rowwise_correlation(used_x, used_y, kind))
-
-    def statistic(rows: IntArray) -> FloatArray:
-        return resampled_correlation(used_x, used_y, rows, kind)
-
-    bootstrap = NO_BOOTSTRAP
-    if abs(r) < 1.0:
-        distribution = bootstrap_distribution(n, statistic, rng, n_resamples)
-        bootstrap = bca_interval(distribution, r, jackknife(n, statistic), confidence)
+    z = math.copysign(math.inf, r) if abs(r) == 1.0 else math.atanh(r)
+    by_family = NO_JACKKNIFE
+    if families is not None:
+        units = codes([family for family, use in zip(families, kept, strict=True) if use])
+        without = left_out(used_x, used_y, units, kind=kind)
+        by_family = jackknife(z, without, confidence=confidence, families=True)
+    each = np.arange(n, dtype=np.int64)
     shuffled_x, shuffled_y = used_x, used_y
     if kind == "spearman":
         shuffled_x, shuffled_y = ranks(used_x), ranks(used_y)
@@ -236,9 +176,10 @@ def correlation(
         n=n,
         n_dropped=n_dropped,
         interval=fisher_interval(r, n, kind=kind, confidence=confidence),
-        bootstrap=bootstrap,
+        jackknife=jackknife(z, left_out(used_x, used_y, each, kind=kind), confidence=confidence),
+        by_family=by_family,
         permutation=permutation_p(
-            deviations(shuffled_x)[0], deviations(shuffled_y)[0], rng, n_permutations
+            deviations(shuffled_x)[0], deviations(shuffled_y)[0], rng, n_permutations, finest
         ),
         confidence=confidence,
     )

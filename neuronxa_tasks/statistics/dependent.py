@@ -12,8 +12,6 @@ from scipy import stats
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.statistics.columns import (
     MIN_POINTS,
-    FloatArray,
-    IntArray,
     check_confidence,
     check_resamples,
     complete_rows,
@@ -22,20 +20,11 @@ from neuronxa_tasks.statistics.columns import (
 from neuronxa_tasks.statistics.correlation import (
     missing_reason,
     ranks,
-    resampled_correlation,
     rowwise_correlation,
 )
-from neuronxa_tasks.statistics.fisher import Kind, check_kind
-from neuronxa_tasks.statistics.resampling import (
-    NO_BOOTSTRAP,
-    NO_PERMUTATION,
-    BootstrapInterval,
-    PermutationP,
-    bca_interval,
-    bootstrap_distribution,
-    exchange_p,
-    jackknife,
-)
+from neuronxa_tasks.statistics.fisher import NO_INTERVAL, Interval, Kind, check_kind
+from neuronxa_tasks.statistics.jackknife import difference_interval, left_out
+from neuronxa_tasks.statistics.resampling import NO_PERMUTATION, PermutationP, exchange_p
 
 # Rounded correlations may miss a valid matrix by this much in the determinant.
 _DETERMINANT_SLACK = 1e-3
@@ -119,7 +108,7 @@ class DependentDifference:
         n: complete triples.
         n_dropped: triples left out because a value was NaN.
         williams: Williams' t (for `spearman` taken on ranks, an approximation).
-        bootstrap: interval of the difference, resampling triples.
+        interval: of the difference, from leaving out one point at a time.
         permutation: p when the standardised two variables are exchanged at random per point.
         confidence: level of the interval.
         reason: why the difference is NaN, or None.
@@ -133,7 +122,7 @@ class DependentDifference:
     n: int
     n_dropped: int
     williams: WilliamsTest
-    bootstrap: BootstrapInterval
+    interval: Interval
     permutation: PermutationP
     confidence: float
     reason: str | None = None
@@ -147,14 +136,14 @@ def compare_correlations(
     rng: np.random.Generator,
     kind: Kind = "pearson",
     confidence: float = 0.95,
-    n_resamples: int = 9999,
     n_permutations: int = 9999,
 ) -> DependentDifference:
     """Asks whether `first` or `second` correlates more with `outcome`.
 
-    Three answers stand side by side: Williams' t, a bootstrap of the difference over complete
-    triples (BCa), and a paired permutation: both variables are standardised (or ranked and
-    standardised), so that each r is the inner product with the outcome, and exchanged per point.
+    Three answers stand side by side: Williams' t, which takes values for normal; an interval of
+    the difference from leaving out one triple at a time (`difference_interval`), which does not;
+    and a paired permutation: both variables are standardised (or ranked and standardised), so that
+    each r is the inner product with the outcome, and exchanged per point.
 
     Args:
         outcome: `[n]`, for example accuracy.
@@ -163,7 +152,6 @@ def compare_correlations(
         rng: source of randomness.
         kind: `pearson` or `spearman`.
         confidence: level of the interval.
-        n_resamples: bootstrap resamples.
         n_permutations: random exchanges where more than 14 points differ.
 
     Raises:
@@ -171,7 +159,6 @@ def compare_correlations(
     """
     check_kind(kind)
     check_confidence(confidence)
-    check_resamples(n_resamples, "n_resamples")
     check_resamples(n_permutations, "n_permutations")
     (y, a, b), _, n_dropped = complete_rows({"outcome": outcome, "first": first, "second": second})
     n = len(y)
@@ -187,22 +174,20 @@ def compare_correlations(
             n,
             n_dropped,
             WilliamsTest(nan, n - 3, nan, reason),
-            NO_BOOTSTRAP,
+            NO_INTERVAL,
             NO_PERMUTATION,
             confidence,
             reason,
         )
 
-    def statistic(rows: IntArray) -> FloatArray:
-        r_first = resampled_correlation(y, a, rows, kind)
-        return np.asarray(r_first - resampled_correlation(y, b, rows, kind), dtype=np.float64)
-
-    everything = np.arange(n, dtype=np.int64)[None, :]
     r_first = float(rowwise_correlation(y, a, kind))
     r_second = float(rowwise_correlation(y, b, kind))
     r_between = float(rowwise_correlation(a, b, kind))
-    difference = float(statistic(everything)[0])
-    distribution = bootstrap_distribution(n, statistic, rng, n_resamples)
+    each = np.arange(n, dtype=np.int64)
+    sides = [
+        (_fisher(r), left_out(y, column, each, kind=kind))
+        for r, column in ((r_first, a), (r_second, b))
+    ]
     unit_y, unit_a, unit_b = (
         deviations(ranks(column) if kind == "spearman" else column)[0] for column in (y, a, b)
     )
@@ -211,11 +196,15 @@ def compare_correlations(
         r_first=r_first,
         r_second=r_second,
         r_between=r_between,
-        difference=difference,
+        difference=r_first - r_second,
         n=n,
         n_dropped=n_dropped,
         williams=williams_test(r_first, r_second, r_between, n),
-        bootstrap=bca_interval(distribution, difference, jackknife(n, statistic), confidence),
+        interval=difference_interval(sides[0], sides[1], confidence=confidence)[0],
         permutation=exchange_p(unit_y * (unit_a - unit_b), rng, n_permutations),
         confidence=confidence,
     )
+
+
+def _fisher(r: float) -> float:
+    return math.copysign(math.inf, r) if abs(r) == 1.0 else math.atanh(r)

@@ -90,51 +90,34 @@ class AverageCorrelation:
 
     Attributes:
         r: the average, back on the scale of r.
-        interval: Fisher interval; it takes the correlations for independent of each other.
         count: number of correlations averaged.
         n_skipped: number of NaN among those given.
         n_total: points of all averaged correlations together.
-        q: Cochran's Q, the weighted squared spread of z around the average.
-        q_p: its p from chi-squared with count - 1 degrees of freedom; NaN for one correlation.
-        confidence: level of the interval.
         reason: why r is NaN, or None.
     """
 
     r: float
-    interval: Interval
     count: int
     n_skipped: int
     n_total: int
-    q: float
-    q_p: float
-    confidence: float
     reason: str | None = None
 
 
-def average_correlation(
-    r: ArrayLike, n: ArrayLike, *, kind: Kind = "pearson", confidence: float = 0.95
-) -> AverageCorrelation:
+def average_correlation(r: ArrayLike, n: ArrayLike) -> AverageCorrelation:
     """Averages correlations of several models on Fisher's z scale with weights n - 3.
 
-    z = sum (n_i - 3) atanh(r_i) / sum (n_i - 3), standard error 1 / sqrt(sum (n_i - 3)) (Hedges &
-    Olkin 1985). For Spearman's rho the variance of each z gets the factor of
-    `fisher_interval`, while the weights stay n - 3.
-
-    The interval is right for independent samples. Models that were correlated over the *same*
-    languages are not independent, and their interval comes out too narrow: report the bootstrap
-    over languages of `average_over_models` beside it.
+    z = sum (n_i - 3) atanh(r_i) / sum (n_i - 3) (Hedges & Olkin 1985). Their interval for
+    independent samples, and Cochran's Q, are not given: models that were correlated over the same
+    languages are not independent, and both would claim too much. `average_over_models` has an
+    interval that holds.
 
     Args:
         r: `[k]` correlations in [-1, 1]; NaN are skipped and counted.
         n: `[k]` numbers of points, whole, at least 4 where r is a number.
-        kind: `pearson` or `spearman`.
-        confidence: level of the interval.
 
     Raises:
         NeuronXAError: lengths differ, r outside [-1, 1], n below 4 or not whole.
     """
-    check_confidence(confidence)
-    check_kind(kind)
     all_r, all_n = as_column(r, "r"), as_column(n, "n")
     if len(all_r) != len(all_n):
         raise NeuronXAError(
@@ -159,27 +142,12 @@ def average_correlation(
     n_total = int(used_n.sum())
 
     def unusable(reason: str) -> AverageCorrelation:
-        return AverageCorrelation(
-            math.nan, NO_INTERVAL, count, n_skipped, n_total, math.nan, math.nan, confidence, reason
-        )
+        return AverageCorrelation(math.nan, count, n_skipped, n_total, reason)
 
     if count == 0:
         return unusable("no correlation to average")
     if (np.abs(used_r) > 1.0 - _PERFECT).any():
         return unusable("a correlation of exactly 1 or -1 has no finite Fisher z")
-    z, weights = np.arctanh(used_r), used_n - 3.0
-    mean = float(weights @ z / weights.sum())
-    inflation = 1.0 + used_r**2 / 2.0 if kind == "spearman" else np.ones(count)
-    error = math.sqrt(float(weights @ inflation)) / float(weights.sum())
-    half = float(stats.norm.ppf(0.5 + confidence / 2.0)) * error
-    q = float((weights / inflation) @ (z - mean) ** 2)
-    return AverageCorrelation(
-        r=math.tanh(mean),
-        interval=Interval(math.tanh(mean - half), math.tanh(mean + half)),
-        count=count,
-        n_skipped=n_skipped,
-        n_total=n_total,
-        q=q,
-        q_p=float(stats.chi2.sf(q, count - 1)) if count > 1 else math.nan,
-        confidence=confidence,
-    )
+    weights = used_n - 3.0
+    mean = float(weights @ np.arctanh(used_r) / weights.sum())
+    return AverageCorrelation(math.tanh(mean), count, n_skipped, n_total)

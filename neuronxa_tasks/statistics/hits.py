@@ -25,6 +25,7 @@ from neuronxa_tasks.statistics.resampling import (
     exchange_p,
     percentile_interval,
 )
+from neuronxa_tasks.statistics.sentences import same_value_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class PairedDifference:
         difference: mean_a - mean_b.
         n: items.
         n_different: items on which the two differ.
-        bootstrap: percentile interval of the difference, resampling items.
+        bootstrap: percentile interval of the difference, resampling items; where all items differ
+            equally, the bound of `sentences.same_value_interval`.
         permutation: two-sided p when the two systems are exchanged at random per item.
         confidence: level of the interval.
         reason: why there is no difference or no interval, or None.
@@ -85,7 +87,8 @@ class ScoreInterval:
         score_max: largest rate of a layer.
         n: sentences.
         layers: layers.
-        bootstrap: percentile interval of `score`, resampling sentences.
+        bootstrap: percentile interval of `score`, resampling sentences; where all have the same
+            share of layers, the bound of `sentences.same_value_interval`.
         bootstrap_max: the same for `score_max`. The largest of many layers is pushed up by luck,
             and again in every resample, so this interval lies too high.
         standard_error: standard deviation over sentences of their share of layers hit, with
@@ -153,10 +156,6 @@ def paired_difference(
         n_resamples: bootstrap resamples.
         n_permutations: random exchanges where more than 14 items differ.
 
-    Returns:
-        Where all items differ by the same amount, resampling sees no spread: the interval is NaN
-        with a reason.
-
     Raises:
         NeuronXAError: different numbers of items, or a value that is no finite number.
     """
@@ -174,9 +173,11 @@ def paired_difference(
     differences = a - b
     # Means over different numbers of layers may differ by rounding alone.
     differences[np.abs(differences) <= 1e-12] = 0.0
-    bootstrap, reason = NO_BOOTSTRAP, None
+    reason = None
     if np.ptp(differences) <= 1e-12:
-        reason = f"the two systems differ equally on all {n} items, so resampling sees no spread"
+        bootstrap = _bound(float(differences[0]), n, confidence, -1.0)
+        if bootstrap.method == "none":
+            reason = f"the two systems differ equally on all {n} items, and by more than 1"
     else:
         bootstrap = percentile_interval(
             bootstrap_distribution(n, lambda rows: _means(differences, rows), rng, n_resamples),
@@ -213,10 +214,6 @@ def score_interval(
         confidence: level of the intervals.
         n_resamples: bootstrap resamples.
 
-    Returns:
-        Where all sentences have the same share of layers hit (all or none, for instance), the
-        bootstrap of the score sees no spread: its interval is NaN with a reason.
-
     Raises:
         NeuronXAError: no layer, or a value other than a finite number.
     """
@@ -238,21 +235,27 @@ def score_interval(
 
     rates = bootstrap_distribution(n, rates_of, rng, n_resamples)
     means, top = np.asarray(rates.mean(axis=1)), np.asarray(rates.max(axis=1))
-    spread = bool(np.ptp(shares) > 1e-12)
-    reason = f"all {n} sentences have the same score, so resampling sees no spread"
+    score, best = float(shares.mean()), float(matrix.mean(axis=1).max())
     return ScoreInterval(
-        score=float(shares.mean()),
-        score_max=float(matrix.mean(axis=1).max()),
+        score=score,
+        score_max=best,
         n=n,
         layers=layers,
-        bootstrap=percentile_interval(means, confidence) if spread else NO_BOOTSTRAP,
-        bootstrap_max=(
-            percentile_interval(top, confidence) if np.ptp(top) > 1e-12 else NO_BOOTSTRAP
-        ),
+        bootstrap=percentile_interval(means, confidence)
+        if np.ptp(shares) > 1e-12
+        else _bound(score, n, confidence),
+        # Where no sentence is a hit in any layer, or all are one in the best, the bound holds, too.
+        bootstrap_max=percentile_interval(top, confidence)
+        if np.ptp(top) > 1e-12
+        else _bound(best, n, confidence),
         standard_error=float(shares.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan,
         confidence=confidence,
-        reason=None if spread else reason,
     )
+
+
+def _bound(value: float, n: int, confidence: float, lowest: float = 0.0) -> BootstrapInterval:
+    ends = same_value_interval(value, n, confidence, lowest)
+    return BootstrapInterval(*ends, "bound", 0, 0) if ends else NO_BOOTSTRAP
 
 
 def _means(values: FloatArray, rows: IntArray) -> FloatArray:

@@ -16,17 +16,17 @@ from neuronxa_tasks.statistics.columns import (
     FloatArray,
     IntArray,
     check_confidence,
-    check_resamples,
     complete_rows,
     panel_labels,
 )
 from neuronxa_tasks.statistics.correlation import missing_reason
-from neuronxa_tasks.statistics.fisher import NO_INTERVAL, Interval, fisher_interval
-from neuronxa_tasks.statistics.resampling import (
-    NO_BOOTSTRAP,
-    BootstrapInterval,
-    bootstrap_distribution,
-    percentile_interval,
+from neuronxa_tasks.statistics.jackknife import (
+    NO_JACKKNIFE,
+    Jackknife,
+    check_families,
+    codes,
+    jackknife,
+    no_jackknife,
 )
 
 Effects = Literal["model", "model+language"]
@@ -47,9 +47,9 @@ class PooledCorrelation:
         n_languages: languages among them.
         n_dropped: rows left out because a value was NaN.
         df: n - 2 - k, where k counts the independent effects.
-        interval: Fisher interval with n - k - 3; it takes rows for independent.
-        bootstrap: percentile interval that resamples whole languages, with all their models.
-        confidence: level of both intervals.
+        jackknife: interval from leaving out one language at a time, with all its models.
+        by_family: the same for one family of languages, where families were given.
+        confidence: level of the intervals.
         reason: why r is NaN, or None.
     """
 
@@ -60,8 +60,8 @@ class PooledCorrelation:
     n_languages: int
     n_dropped: int
     df: int
-    interval: Interval
-    bootstrap: BootstrapInterval
+    jackknife: Jackknife
+    by_family: Jackknife
     confidence: float
     reason: str | None = None
 
@@ -70,8 +70,8 @@ class PooledCorrelation:
 class _Sums:
     """Sums per language after its own effect, if asked for, is taken out.
 
-    Any weighting of languages needs only their weighted sums (Frisch-Waugh-Lovell), so that a
-    resample costs one small system of equations.
+    Any weighting of languages needs only their weighted sums (Frisch-Waugh-Lovell), so that
+    leaving one out costs one small system of equations.
     """
 
     design: FloatArray  # [languages, models, models]
@@ -80,6 +80,8 @@ class _Sums:
     xx: FloatArray  # [languages]
     yy: FloatArray  # [languages]
     xy: FloatArray  # [languages]
+    all_xx: float  # of all rows, before any effect is taken out
+    all_yy: float
 
 
 def pooled_correlation(
@@ -88,10 +90,9 @@ def pooled_correlation(
     model: Sequence[str],
     language: Sequence[str],
     *,
-    rng: np.random.Generator,
     effects: Effects = "model",
+    families: Sequence[str] | None = None,
     confidence: float = 0.95,
-    n_resamples: int = 9999,
 ) -> PooledCorrelation:
     """Correlates x and y within models over all rows of several models.
 
@@ -106,24 +107,24 @@ def pooled_correlation(
         y: `[n]` numbers, for example accuracy.
         model: `[n]` model of each row.
         language: `[n]` language of each row; one row per model and language.
-        rng: source of randomness.
         effects: `model` or `model+language`.
+        families: `[n]` family of the language of each row.
         confidence: level of the intervals.
-        n_resamples: bootstrap resamples.
 
     Raises:
         NeuronXAError: lengths differ, text or infinities in a column, a model and language twice,
             or an option out of range.
     """
     check_confidence(confidence)
-    check_resamples(n_resamples, "n_resamples")
     if effects not in ("model", "model+language"):
         raise NeuronXAError(
             f"The effects are {effects!r}, which is not known. Use 'model' or 'model+language'."
         )
     (used_x, used_y), kept, n_dropped = complete_rows({"x": x, "y": y})
     table = panel_labels(model, language, kept)
-    models, languages = _codes([row[0] for row in table]), _codes([row[1] for row in table])
+    models, languages = codes([row[0] for row in table]), codes([row[1] for row in table])
+    if families is not None:
+        check_families(families, len(kept))
     n = len(used_x)
     n_models, n_languages = len(np.unique(models)), len(np.unique(languages))
 
@@ -136,8 +137,8 @@ def pooled_correlation(
             n_languages,
             n_dropped,
             df,
-            NO_INTERVAL,
-            NO_BOOTSTRAP,
+            no_jackknife(n_languages, reason),
+            NO_JACKKNIFE if families is None else no_jackknife(n_languages, reason),
             confidence,
             reason,
         )
@@ -154,12 +155,21 @@ def pooled_correlation(
     if math.isnan(r):
         return unusable(f"the effects of {effects} explain x or y completely", df)
 
-    def statistic(rows: IntArray) -> FloatArray:
-        weights = np.zeros((len(rows), n_languages))
-        np.add.at(weights, (np.arange(len(rows))[:, None], rows), 1.0)
-        return _correlations(sums, weights)
+    def interval(units: IntArray, of_families: bool) -> Jackknife:
+        """`units`: `[languages]` what each belongs to."""
+        counted = (units[None, :] != np.arange(int(units.max()) + 1)[:, None]).astype(np.float64)
+        return jackknife(
+            _fisher(np.array([r]))[0],
+            _fisher(_correlations(sums, counted)),
+            confidence=confidence,
+            families=of_families,
+        )
 
-    distribution = bootstrap_distribution(n_languages, statistic, rng, n_resamples)
+    by_family = NO_JACKKNIFE
+    if families is not None:
+        of_row = [family for family, use in zip(families, kept, strict=True) if use]
+        of_language = dict(zip(languages.tolist(), of_row, strict=True))
+        by_family = interval(codes([of_language[i] for i in range(n_languages)]), True)
     return PooledCorrelation(
         effects=effects,
         r=r,
@@ -168,15 +178,15 @@ def pooled_correlation(
         n_languages=n_languages,
         n_dropped=n_dropped,
         df=df,
-        interval=fisher_interval(r, n, covariates=k, confidence=confidence),
-        bootstrap=percentile_interval(distribution, confidence),
+        jackknife=interval(np.arange(n_languages, dtype=np.int64), False),
+        by_family=by_family,
         confidence=confidence,
     )
 
 
-def _codes(labels: list[str]) -> IntArray:
-    place = {label: i for i, label in enumerate(sorted(set(labels)))}
-    return np.array([place[label] for label in labels], dtype=np.int64)
+def _fisher(r: FloatArray) -> FloatArray:
+    with np.errstate(divide="ignore"):  # r = 1: no finite z, which `jackknife` says
+        return np.asarray(np.arctanh(np.where(np.abs(r) > 1.0 - 1e-12, np.sign(r), r)))
 
 
 def _sums(
@@ -202,7 +212,7 @@ def _sums(
         with_x[language], with_y[language] = indicator.T @ part_x, indicator.T @ part_y
         xx[language], yy[language] = part_x @ part_x, part_y @ part_y
         xy[language] = part_x @ part_y
-    return _Sums(design, with_x, with_y, xx, yy, xy)
+    return _Sums(design, with_x, with_y, xx, yy, xy, float(x @ x), float(y @ y))
 
 
 def _independent_effects(sums: _Sums, n_models: int, n_languages: int, *, both: bool) -> int:
@@ -236,7 +246,8 @@ def _correlations(sums: _Sums, weights: FloatArray) -> FloatArray:
         xx = part @ sums.xx - (with_x * explained_x).sum(axis=1)
         yy = part @ sums.yy - (with_y * explained_y).sum(axis=1)
         xy = part @ sums.xy - (with_x * explained_y).sum(axis=1)
-        enough = (xx > _NOTHING_LEFT * (part @ sums.xx)) & (yy > _NOTHING_LEFT * (part @ sums.yy))
+        # Against all rows: against what a language's effect leaves, rounding would look like much.
+        enough = (xx > _NOTHING_LEFT * sums.all_xx) & (yy > _NOTHING_LEFT * sums.all_yy)
         scale = np.sqrt(np.where(enough, xx * yy, 1.0))
         result[start : start + step] = np.where(enough, np.clip(xy / scale, -1.0, 1.0), math.nan)
     return result

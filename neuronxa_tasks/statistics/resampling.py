@@ -17,7 +17,6 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from neuronxa_tasks.statistics.columns import FloatArray, IntArray
 
@@ -28,6 +27,9 @@ EXACT_SIGNS = 14
 
 # Numbers held at once by one step; bounds the memory, not the result of a single statistic.
 _CHUNK = 1_000_000
+
+# Fewer extreme shuffles than this are too few to know p by.
+_FEW = 10
 
 # Two statistics closer than this count as equal, so that rounding cannot split ties.
 _TIE = 1e-12
@@ -42,16 +44,15 @@ class BootstrapInterval:
     Attributes:
         low: lower end; NaN where there is no interval.
         high: upper end.
-        method: `bca` (bias-corrected and accelerated), `percentile` where BCa has no answer, or
-            `none`.
+        method: `percentile`; `bound` where all values are equal, so that resampling sees no spread
+            and the ends are exact bounds; or `none`.
         n_resamples: resamples drawn.
-        n_degenerate: resamples left out because the statistic does not exist in them (for a
-            correlation: one of the two columns came out constant).
+        n_degenerate: resamples left out because the statistic does not exist in them.
     """
 
     low: float
     high: float
-    method: Literal["bca", "percentile", "none"]
+    method: Literal["percentile", "bound", "none"]
     n_resamples: int
     n_degenerate: int
 
@@ -109,20 +110,6 @@ def bootstrap_distribution(
     return np.concatenate(parts)
 
 
-def jackknife(n: int, statistic: Callable[[IntArray], FloatArray]) -> FloatArray:
-    """Statistic without each row in turn, `[n]`.
-
-    Args:
-        n: number of rows.
-        statistic: as in `bootstrap_distribution`; gets `[m, n - 1]` indices.
-    """
-    others = np.arange(n - 1, dtype=np.int64)[None, :]
-    skipped = np.arange(n, dtype=np.int64)[:, None]
-    indices = others + (others >= skipped)
-    step = max(1, _CHUNK // max(1, n))
-    return np.concatenate([statistic(indices[i : i + step]) for i in range(0, n, step)])
-
-
 def percentile_interval(distribution: FloatArray, confidence: float) -> BootstrapInterval:
     """Percentile interval of a bootstrap distribution (Efron & Tibshirani 1993, ch. 13).
 
@@ -139,42 +126,6 @@ def percentile_interval(distribution: FloatArray, confidence: float) -> Bootstra
     return BootstrapInterval(float(low), float(high), "percentile", len(distribution), n_degenerate)
 
 
-def bca_interval(
-    distribution: FloatArray, observed: float, leave_one_out: FloatArray, confidence: float
-) -> BootstrapInterval:
-    """Bias-corrected and accelerated interval (Efron 1987; Efron & Tibshirani 1993, ch. 14.3).
-
-    Falls back to the percentile interval, and says so in `method`, where the bias correction is
-    infinite or a leave-one-out value is missing.
-
-    Args:
-        distribution: `[m]` bootstrap values; NaN are left out and counted.
-        observed: the statistic of the sample.
-        leave_one_out: `[n]` jackknife values.
-        confidence: two-sided level.
-    """
-    plain = percentile_interval(distribution, confidence)
-    usable = distribution[~np.isnan(distribution)]
-    if len(usable) == 0 or np.isnan(leave_one_out).any():
-        return plain
-    equal = np.abs(usable - observed) <= _TIE
-    below = float(((usable < observed) & ~equal).mean() + 0.5 * equal.mean())
-    bias = float(stats.norm.ppf(below))
-    if not math.isfinite(bias):
-        return plain
-    influence = leave_one_out.mean() - leave_one_out
-    power = float((influence**2).sum()) ** 1.5
-    acceleration = float((influence**3).sum()) / (6.0 * power) if power > 0.0 else 0.0
-    tail = (1.0 - confidence) / 2.0
-    shifted = bias + np.asarray(stats.norm.ppf(np.array([tail, 1.0 - tail])), dtype=np.float64)
-    stretch = 1.0 - acceleration * shifted
-    if float(stretch.min()) <= 0.0:
-        return plain
-    levels = np.asarray(stats.norm.cdf(bias + shifted / stretch), dtype=np.float64)
-    low, high = (float(end) for end in np.quantile(usable, levels))
-    return BootstrapInterval(low, high, "bca", plain.n_resamples, plain.n_degenerate)
-
-
 @lru_cache(maxsize=EXACT_ITEMS)
 def _all_orders(n: int) -> IntArray:
     orders = np.array(list(itertools.permutations(range(n))), dtype=np.int64)
@@ -187,7 +138,11 @@ def _extreme(values: FloatArray, observed: float) -> int:
 
 
 def permutation_p(
-    x: FloatArray, y: FloatArray, rng: np.random.Generator, n_permutations: int
+    x: FloatArray,
+    y: FloatArray,
+    rng: np.random.Generator,
+    n_permutations: int,
+    finest: int = 0,
 ) -> PermutationP:
     """Two-sided p of the inner product of two unit rows when y is shuffled against x.
 
@@ -200,17 +155,43 @@ def permutation_p(
         y: `[n]` centred, length 1.
         rng: source of randomness; not touched by the exact count.
         n_permutations: number of random orders.
+        finest: see `shuffled_p`.
     """
     n = len(x)
     observed = float(x @ y)
     if n <= EXACT_ITEMS:
         orders = _all_orders(n)
         return PermutationP(_extreme(y[orders] @ x, observed) / len(orders), "exact", len(orders))
-    extreme = 0
-    for count in _chunks(n_permutations, n):
-        shuffled = rng.permuted(np.broadcast_to(y, (count, n)), axis=1)
-        extreme += _extreme(shuffled @ x, observed)
-    return PermutationP((extreme + 1) / (n_permutations + 1), "monte carlo", n_permutations)
+
+    def extreme(count: int) -> int:
+        found = 0
+        for size in _chunks(count, n):
+            shuffled = rng.permuted(np.broadcast_to(y, (size, n)), axis=1)
+            found += _extreme(shuffled @ x, observed)
+        return found
+
+    return shuffled_p(extreme, n_permutations, finest)
+
+
+def shuffled_p(extreme: Callable[[int], int], n_permutations: int, finest: int = 0) -> PermutationP:
+    """P of random shuffles: more of them where few are as extreme as the data.
+
+    The smallest p of m shuffles is 1 / (m + 1), and Holm's correction multiplies it by the number
+    of tests. Where fewer than ten of the first shuffles are as extreme, shuffling goes on up to
+    `finest`. That keeps the level: p is at most u only where the p of all shuffles is, or, for u
+    above 11 / (m + 1), where the p of the first ones is (a two-stage form of Besag & Clifford
+    1991, Biometrika 78).
+
+    Args:
+        extreme: makes so many shuffles and counts those at least as extreme as the data.
+        n_permutations: shuffles of every test.
+        finest: shuffles where p is small; at most `n_permutations` changes nothing.
+    """
+    done, found = n_permutations, extreme(n_permutations)
+    if finest > done and found < _FEW:
+        found += extreme(finest - done)
+        done = finest
+    return PermutationP((found + 1) / (done + 1), "monte carlo", done)
 
 
 def exchange_p(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -19,31 +19,66 @@ SEED = 0
 
 
 def sentence_intervals(
-    values: Mapping[str, ArrayLike], confidence: float = CONFIDENCE
+    values: Mapping[str, ArrayLike],
+    confidence: float = CONFIDENCE,
+    *,
+    differences: Collection[str] = (),
 ) -> dict[str, tuple[float, float] | None]:
     """Bootstrap the means of several metrics over the same sentences.
 
     Percentile intervals (Efron & Tibshirani 1993, ch. 13) from 2,000 resamples, the same for all
-    metrics and languages. A sentence keeps its hits, so the interval speaks of other sentences
-    with the rivals these had. `score_interval` has more resamples and the best layer.
+    metrics and languages. A sentence keeps its hits, so the interval is about other sentences with
+    the rivals these had, and not about other rivals. `score_interval` has more resamples and the
+    best layer. Where all sentences have the same value, resampling sees no spread, and the ends are
+    those of `same_value_interval`.
 
     Args:
-        values: Metric -> [n] values, one per sentence.
+        values: Metric -> [n] values in [0, 1], one per sentence.
         confidence: Two-sided level.
+        differences: Metrics whose values are differences, in [-1, 1].
 
     Returns:
-        Metric -> (low, high). None where all sentences have the same value: resampling then sees
-        no spread, which does not mean that there is none.
+        Metric -> (low, high); None where all sentences have the same value outside these bounds.
     """
     return joint_intervals(
         {name: np.asarray(each, dtype=np.float64)[None, :] for name, each in values.items()},
         [()],
         confidence,
+        differences=differences,
     )
 
 
+def same_value_interval(
+    value: float, n: int, confidence: float = CONFIDENCE, lowest: float = 0.0
+) -> tuple[float, float] | None:
+    """Interval of a mean when all n sentences have the same value.
+
+    The share of sentences with another value is at most q = 1 - ((1 - confidence) / 2)^(1 / n), the
+    exact upper bound after 0 of n (Clopper & Pearson 1934); .036 at n = 100. These could have any
+    value that is possible, so the mean lies between (1 - q) value + q lowest and (1 - q) value + q.
+
+    Args:
+        value: Of every sentence.
+        n: Sentences.
+        confidence: Two-sided level.
+        lowest: Least value that is possible: 0, or -1 for differences; the greatest is 1.
+
+    Returns:
+        (low, high); None where the value is not within these bounds.
+    """
+    if not lowest - 1e-12 <= value <= 1.0 + 1e-12:
+        return None
+    other = 1.0 - float(((1.0 - confidence) / 2.0) ** (1.0 / n))
+    kept = (1.0 - other) * value
+    return (max(kept + other * lowest, lowest), min(kept + other, 1.0))
+
+
 def joint_intervals(
-    values: Mapping[str, ArrayLike], texts: Sequence[Hashable], confidence: float = CONFIDENCE
+    values: Mapping[str, ArrayLike],
+    texts: Sequence[Hashable],
+    confidence: float = CONFIDENCE,
+    *,
+    differences: Collection[str] = (),
 ) -> dict[str, tuple[float, float] | None]:
     """Bootstrap the means of several metrics over languages that share their sentences.
 
@@ -55,6 +90,7 @@ def joint_intervals(
         values: Metric -> [L, n] values, languages in rows.
         texts: [L], equal for languages with the same sentences.
         confidence: Two-sided level.
+        differences: As in `sentence_intervals`.
 
     Returns:
         Metric -> (low, high) of the mean over languages and sentences; None as in
@@ -70,7 +106,12 @@ def joint_intervals(
         languages = np.asarray(each, dtype=np.float64)
         of_text = np.stack([languages[group].sum(axis=0) for group in groups]) / len(languages)
         if not bool((np.ptp(of_text, axis=1) > 1e-12).any()):
-            found[name] = None
+            # Each text on its own may hide a spread, so each gets its share of the error.
+            level = 1.0 - (1.0 - confidence) / len(groups)
+            lowest = -1.0 if name in differences else 0.0
+            found[name] = same_value_interval(
+                float(languages.mean()), languages.shape[1], level, lowest
+            )
             continue
         low, high = np.quantile(_means(of_text), [tail, 1.0 - tail])
         found[name] = (float(low), float(high))

@@ -17,11 +17,11 @@ from scipy import stats as scipy_stats
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.reports.confounders import gather
 from neuronxa_tasks.reports.correlate.analysis import analyse
-from neuronxa_tasks.reports.estimates import Settings
+from neuronxa_tasks.reports.estimates import Settings, out_of_reach
 from neuronxa_tasks.reports.study import Primary, build_study, check_primary
 from neuronxa_tasks.reports.variables import ALIGNMENT, model_names
 from neuronxa_tasks.results import read_results
-from neuronxa_tasks.statistics.over_models import joint_difference, joint_permutation
+from neuronxa_tasks.statistics.joint import joint_difference, joint_permutation
 
 RATES = {
     "deu_Latn": 0.80, "fra_Latn": 0.75, "swh_Latn": 0.20, "zho_Hans": 0.55, "ell_Grek": 0.50,
@@ -239,7 +239,8 @@ def test_the_average_is_that_of_fisher_z(several):
     r = [one(several.correlations, model=f"m{i}", x="nasca")["r"] for i in range(5)]
     assert record["r"] == pytest.approx(math.tanh(np.mean(np.arctanh(r))), abs=1e-9)
     assert record["models"] == 5
-    assert record["boot_low"] < record["r"] < record["boot_high"]
+    assert record["low"] < record["r"] < record["high"]
+    assert (record["r_min"], record["r_max"]) == pytest.approx((min(r), max(r)))
 
 
 def test_across_models_for_one_language(several, tmp_path):
@@ -273,7 +274,7 @@ def test_a_model_more_does_not_change_the_others(tmp_path, several):
     before = {(r["model"], r["x"]): r for r in several.correlations}
     for record in fewer.correlations:
         other = before[(record["model"], record["x"])]
-        for column in ("r", "boot_low", "boot_high", "p", "rho_p"):
+        for column in ("r", "low", "high", "p", "family_low", "rho_p"):
             np.testing.assert_equal(record[column], other[column])
 
 
@@ -290,16 +291,39 @@ def test_few_languages_have_no_r_and_say_why(tmp_path):
     assert found.predictions == []
 
 
-def test_five_languages_have_no_bootstrap_interval(tmp_path):
-    five = {code: ACCURACY[code] for code in list(ACCURACY)[:5]}
+def test_four_languages_have_no_interval_of_their_own(tmp_path):
+    four = {code: ACCURACY[code] for code in list(ACCURACY)[:4]}
     record = one(
-        analysis_of(tmp_path, {"a": data.results("m", hits(), {"xnli": five})}).correlations,
+        analysis_of(tmp_path, {"a": data.results("m", hits(), {"xnli": four})}).correlations,
         x="nasca",
     )
-    assert record["n"] == 5
+    assert record["n"] == 4
     assert not math.isnan(record["fisher_low"])
-    assert math.isnan(record["boot_low"])
-    assert record["boot_method"] == "none"
+    assert math.isnan(record["low"])
+
+
+def test_related_languages_are_left_out_together(several):
+    """German, French, Greek and Hindi are of one family, which leaves three of them."""
+    record = one(several.averages, x="nasca", y="xnli")
+    assert record["families"] == 3
+    assert math.isnan(record["family_low"])
+
+
+def test_shuffles_suffice_for_the_correction():
+    for tests in (1, 99, 100, 101, 630, 1000, 1001):
+        shuffles = Settings().finest(tests)
+        assert tests / (shuffles + 1) <= 0.01
+    assert Settings().finest(100) == 9999
+    assert Settings(resamples=20_000).finest(5) == 20_000
+
+
+def test_what_holm_cannot_reach_is_counted():
+    exact = {"p_method": "exact", "n": 5}
+    records = [{"p": 0.01, **exact}, {"p": math.nan, **exact}, {"p": 0.1, **exact, "n": 8}]
+    assert out_of_reach(records, 6) == 1  # 6 / 5! = .05, 6 / 8! far below
+    assert out_of_reach(records, 5) == 0
+    assert out_of_reach([{"p": 0.1, "p_method": "exact", "n": 9, "p_languages": 4}], 2) == 1
+    assert out_of_reach([{"p": 0.01, **exact, "primary": True}], 6) == 0
 
 
 def test_the_difference_of_averages(several):
@@ -307,7 +331,7 @@ def test_the_difference_of_averages(several):
     first, second = (one(several.averages, x=name)["r"] for name in ("nasca", "navca"))
     assert record["difference"] == pytest.approx(first - second, abs=1e-9)
     assert (record["models"], record["n"]) == (5, 6)
-    assert record["boot_low"] <= record["difference"] <= record["boot_high"]
+    assert record["low"] <= record["difference"] <= record["high"]
     each = [r for r in several.differences if (r["x1"], r["x2"]) == ("nasca", "navca")]
     assert record["models_first_higher"] == sum(r["r1"] > r["r2"] for r in each)
 
@@ -322,7 +346,7 @@ def test_joint_difference_uses_the_languages_of_all_models():
         r = [np.corrcoef(x[k][kept], y[k][kept])[0, 1] for k in range(2)]
         return math.tanh(np.mean(np.arctanh(r)))
 
-    found = joint_difference(y, a, b, rng=rng, n_resamples=99)
+    found = joint_difference(y, a, b)
     assert found.n == 7
     assert found.difference == pytest.approx(average(a) - average(b), abs=1e-12)
 
@@ -330,14 +354,14 @@ def test_joint_difference_uses_the_languages_of_all_models():
 def test_joint_difference_of_equal_scores_is_zero_everywhere():
     rng = np.random.default_rng(3)
     y, a = rng.normal(size=(2, 3, 9))
-    found = joint_difference(y, a, 2 * a + 1, rng=rng, n_resamples=99)
+    found = joint_difference(y, a, 2 * a + 1)
     assert abs(found.difference) < 1e-12
-    assert max(abs(found.bootstrap.low), abs(found.bootstrap.high)) < 1e-12
+    assert max(abs(found.interval.low), abs(found.interval.high)) < 1e-6
 
 
 @pytest.mark.parametrize("n", [0, 3])
 def test_joint_difference_needs_four_languages(n):
-    found = joint_difference(*np.zeros((3, 2, n)), rng=np.random.default_rng(0))
+    found = joint_difference(*np.zeros((3, 2, n)))
     assert math.isnan(found.difference)
     assert found.n == n
 

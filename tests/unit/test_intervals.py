@@ -6,11 +6,13 @@ import time
 
 import numpy as np
 import pytest
+from scipy import stats as scipy_stats
 
 from neuronxa_tasks.statistics import score_interval
 from neuronxa_tasks.statistics.sentences import (
     joint_intervals,
     ratio_interval,
+    same_value_interval,
     sentence_intervals,
 )
 
@@ -42,9 +44,35 @@ def test_the_same_twice_and_wider_with_more_confidence() -> None:
     assert wide[0] < first["a"][0] < 0.5 < first["a"][1] < wide[1]
 
 
-@pytest.mark.parametrize("value", [0.0, 1.0, 0.35])
-def test_no_spread_is_no_interval(value: float) -> None:
-    assert sentence_intervals({"x": [value] * 50}) == {"x": None}
+def test_no_hit_among_n_has_the_exact_upper_bound() -> None:
+    """0 of 100, by scipy's Clopper-Pearson; of 100 hits the lower one."""
+    none = scipy_stats.binomtest(0, 100).proportion_ci(0.95, method="exact")
+    assert sentence_intervals({"x": [0.0] * 100})["x"] == pytest.approx((none.low, none.high))
+    every = scipy_stats.binomtest(100, 100).proportion_ci(0.95, method="exact")
+    assert sentence_intervals({"x": [1.0] * 100})["x"] == pytest.approx((every.low, every.high))
+    assert none.high == pytest.approx(0.0362, abs=1e-4)
+
+
+def test_one_value_for_all_leaves_room_for_any_other() -> None:
+    """A share q of the sentences might have had another value, at worst 0 or 1 (or -1)."""
+    q = scipy_stats.binomtest(0, 50).proportion_ci(0.95, method="exact").high
+    same = [0.35] * 50
+    assert sentence_intervals({"x": same})["x"] == pytest.approx(
+        ((1 - q) * 0.35, (1 - q) * 0.35 + q)
+    )
+    assert sentence_intervals({"x": same}, differences=["x"])["x"] == pytest.approx(
+        ((1 - q) * 0.35 - q, (1 - q) * 0.35 + q)
+    )
+    assert sentence_intervals({"x": [7.0] * 50}) == {"x": None}
+
+
+def test_the_bound_holds_as_often_as_it_says() -> None:
+    """Exact: the chance of n equal values whose bound misses the mean is at most .025 a side."""
+    for n in (5, 20, 100):
+        low, high = same_value_interval(0.0, n) or (0.0, 0.0)
+        assert low == 0.0
+        # At a mean just above the bound, no hit at all has the chance (1 - mean)^n.
+        assert (1 - high) ** n == pytest.approx(0.025)
 
 
 def correlated(languages: int = 8, n: int = 60) -> np.ndarray:
@@ -79,7 +107,12 @@ def test_languages_with_other_sentences_are_drawn_on_their_own() -> None:
 def test_one_language_alone_has_its_own_interval() -> None:
     values = correlated()[:1]
     assert joint_intervals({"x": values}, ["t"])["x"] == sentence_intervals({"x": values[0]})["x"]
-    assert joint_intervals({"x": np.ones((3, 9))}, ["t"] * 3)["x"] is None
+    together = joint_intervals({"x": np.ones((3, 9))}, ["t"] * 3)["x"]
+    assert together == sentence_intervals({"x": np.ones(9)})["x"]
+    apart = joint_intervals({"x": np.ones((3, 9))}, ["a", "b", "c"])["x"]
+    assert apart is not None
+    assert together is not None
+    assert apart[0] < together[0] < apart[1] == 1.0
 
 
 def test_a_ratio_against_a_loop() -> None:

@@ -53,7 +53,7 @@ def test_means_by_hand() -> None:
     assert block["values"]["surface"] == 0.5
     columns = {"nasca": [[1, 0.5, 0], [1, 0.5, 0.5]]}
     assert block["intervals"]["nasca"] == joint_intervals(columns, ["t", "t"])["nasca"]
-    assert block["intervals"]["navca"] is None
+    assert block["intervals"]["navca"] == joint_intervals({"x": [[1] * 3] * 2}, ["t", "t"])["x"]
 
 
 def test_what_does_not_belong_together_has_no_mean() -> None:
@@ -109,7 +109,7 @@ def test_the_table_has_all_that_a_score_is_compared_with() -> None:
     assert [row[0] for row in cells[2:]] == ["deu_Latn", "fra_Latn", "mean of 2"]
     assert cells[2][1:] == [
         "0.750", "0.350 [0.260, 0.440]", "0.000", "0.350 [0.250, 0.450]", "0.350",
-        "0.000 (no spread)", "0.000",
+        "0.000 (no interval)", "0.000",
     ]  # fmt: skip
     assert cells[4][2] == "0.350 [0.270, 0.430]"
     assert "strict nearest neighbours" in summary(run_block())

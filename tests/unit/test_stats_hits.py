@@ -103,8 +103,16 @@ def test_the_same_system_twice_does_not_differ():
     result = compare([0, 1, 1, 0, 1], [0, 1, 1, 0, 1])
     assert result.difference == 0.0
     assert result.permutation.p == 1.0
+    # Up to q of the items could differ, by up to 1 either way.
+    q = 1 - 0.025 ** (1 / 5)
+    assert (result.bootstrap.low, result.bootstrap.high) == pytest.approx((-q, q))
+    assert (result.bootstrap.method, result.reason) == ("bound", None)
+
+
+def test_equal_differences_above_one_have_no_bound():
+    result = compare([3, 3, 3], [0, 0, 0])
     assert math.isnan(result.bootstrap.low)
-    assert "differ equally on all 5 items" in (result.reason or "")
+    assert "by more than 1" in (result.reason or "")
 
 
 def test_no_items_have_no_difference():
@@ -173,11 +181,13 @@ def test_layers_that_hit_together_are_less_sure_than_layers_that_do_not():
 
 
 @pytest.mark.parametrize("value", [0, 1])
-def test_no_spread_gives_the_score_but_no_interval(value):
+def test_where_all_are_alike_the_interval_is_the_exact_bound(value):
     result = score_interval(np.full((4, 20), value), rng=rng(), n_resamples=50)
     assert result.score == value
-    assert math.isnan(result.bootstrap.low)
-    assert "all 20 sentences have the same score" in (result.reason or "")
+    exact = reference.binomtest(20 * value, 20).proportion_ci(0.95, method="exact")
+    for found in (result.bootstrap, result.bootstrap_max):
+        assert (found.low, found.high) == pytest.approx((exact.low, exact.high))
+        assert found.method == "bound"
 
 
 def test_no_sentences_have_no_score():

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import stats as reference
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.statistics import (
@@ -34,15 +35,14 @@ def rng(seed: int = 0) -> np.random.Generator:
 
 
 def pooled(x=X, y=Y, model=MODEL, language=LANGUAGE, **options):
-    return pooled_correlation(x, y, model, language, rng=rng(), **{"n_resamples": 300, **options})
+    return pooled_correlation(x, y, model, language, **options)
 
 
 def test_within_models_by_pingouin():
-    """pingouin 0.7.0: rm_corr(frame, "x", "y", subject="model"); interval with two decimals."""
+    """pingouin 0.7.0: rm_corr(frame, "x", "y", subject="model")."""
     result = pooled()
     assert result.r == pytest.approx(0.928624791104974, abs=1e-9)
     assert result.df == 17
-    assert tuple(round(end, 2) for end in result.interval) == (0.82, 0.97)
     assert (result.n, result.n_models, result.n_languages) == (22, 4, 6)
 
 
@@ -62,32 +62,48 @@ def test_fixed_effects_are_a_partial_correlation(effects):
     result = pooled(effects=effects)
     assert result.r == pytest.approx(partial.r, abs=1e-9)
     assert result.df == partial.df
-    assert result.interval == pytest.approx(partial.interval, abs=1e-9)
 
 
 @pytest.mark.parametrize("effects", ["model", "model+language"])
-def test_the_bootstrap_repeats_whole_languages(effects):
-    """Each resample must equal a fit on a table with the drawn languages written out."""
-    result = pooled(effects=effects, n_resamples=200)
-    draws = rng().integers(0, 6, size=(200, 6))
+@pytest.mark.parametrize("families", [None, ["f", "f", "g", "h", "i", "j"]])
+def test_whole_languages_or_families_are_left_out(effects, families):
+    """Each value must equal a fit on the table without the rows of the language, or family."""
+    unit_of = dict(zip((f"l{i}" for i in range(6)), families or range(6), strict=True))
+    result = pooled(
+        effects=effects, families=None if families is None else [unit_of[name] for name in LANGUAGE]
+    )
     naive = []
-    for draw in draws:
-        rows = [
-            (row[0], f"copy {place}", row[2], row[3])
-            for place, language in enumerate(draw)
-            for row in ROWS
-            if row[1] == f"l{language}"
-        ]
+    for unit in sorted(set(unit_of.values())):
+        rows = [row for row in ROWS if unit_of[row[1]] != unit]
         model, language, x, y = zip(*rows, strict=True)
         dummies = [dummy_or_none(model)]
         if effects == "model+language":
             dummies.append(dummy_or_none(language))
         design = np.concatenate([np.ones((len(rows), 1)), *dummies], axis=1)
         left = [v - design @ np.linalg.lstsq(design, v, rcond=None)[0] for v in (x, y)]
-        naive.append(np.corrcoef(left)[0, 1])
-    low, high = np.quantile(naive, [0.025, 0.975])
-    assert (result.bootstrap.low, result.bootstrap.high) == pytest.approx((low, high), abs=1e-9)
-    assert result.bootstrap.method == "percentile"
+        naive.append(math.atanh(np.corrcoef(left)[0, 1]))
+    z, g = math.atanh(result.r), len(naive)
+    error = math.sqrt(sum((one - z) ** 2 for one in naive) * ((g - 1) / g if g == 6 else 1.0))
+    reach = reference.t.ppf(0.975, g - 1) * error
+    found = result.jackknife if families is None else result.by_family
+    assert (found.low, found.high) == pytest.approx(
+        (math.tanh(z - reach), math.tanh(z + reach)), abs=1e-9
+    )
+    assert found.p == pytest.approx(2 * reference.t.sf(abs(z) / error, g - 1), abs=1e-12)
+
+
+def test_a_score_that_all_models_share_leaves_nothing_but_rounding():
+    """Text alone gives all models one score; what the language's mean leaves of it is 1e-17."""
+    generator = rng(2)
+    text = np.tile(generator.uniform(0.2, 0.7, 14), 5)
+    y = generator.normal(size=70)
+    model = [f"m{i}" for i in range(5) for _ in range(14)]
+    language = [f"l{j}" for _ in range(5) for j in range(14)]
+    for x in (text, text * (1 + 1e-16 * generator.normal(size=70)), text.astype(np.float32)):
+        result = pooled(x, y, model, language, effects="model+language")
+        assert math.isnan(result.r)
+        assert "explain x or y completely" in (result.reason or "")
+    assert not math.isnan(pooled(text, y, model, language).r)
 
 
 def dummy_or_none(labels):
@@ -139,7 +155,7 @@ def test_rows_with_nan_are_dropped_and_counted():
 def test_no_pooled_correlation_says_why(rows, effects, reason):
     result = pooled(X[rows], Y[rows], MODEL[rows], LANGUAGE[rows], effects=effects)
     assert math.isnan(result.r)
-    assert math.isnan(result.bootstrap.low)
+    assert math.isnan(result.jackknife.low)
     assert reason in (result.reason or "")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tqdm import tqdm
 
-from neuronxa_tasks.reports.confounders import Covariates, partial_average_records, partial_records
+from neuronxa_tasks.reports.confounders import Covariates
 from neuronxa_tasks.reports.correlate.differences import (
     difference_average_records,
     difference_records,
@@ -21,6 +21,10 @@ from neuronxa_tasks.reports.correlations import (
 )
 from neuronxa_tasks.reports.estimates import Estimates, Record, Settings, adjust
 from neuronxa_tasks.reports.layers import layer_records
+from neuronxa_tasks.reports.partial_correlations import (
+    partial_average_records,
+    partial_records,
+)
 from neuronxa_tasks.reports.study import Study, check_primary
 from neuronxa_tasks.results import Results
 
@@ -50,7 +54,7 @@ def analyse(
     cells = [(pair, model) for pair in study.pairs for model in pair.models()]
     correlations = _computed(
         "correlations",
-        (correlation_record(pair, model, settings) for pair, model in cells),
+        (correlation_record(pair, model, settings, tests=len(cells)) for pair, model in cells),
         len(cells),
     )
     across = _computed("models", across_model_records(study, settings)) if several else []
@@ -58,9 +62,15 @@ def analyse(
     partial = _computed("given covariates", partial_records(study, covariates, settings))
     lines, predictions = prediction_records(study, settings)
     averages = (
-        _computed("averages", (average_record(pair, settings) for pair in study.pairs))
+        _computed(
+            "averages",
+            (average_record(pair, settings, tests=len(study.pairs)) for pair in study.pairs),
+        )
         if several
         else []
+    )
+    partial_averages = _computed(
+        "averages given covariates", partial_average_records(study, covariates, partial, settings)
     )
     families = {
         "correlations": adjust(correlations, "p"),
@@ -68,6 +78,7 @@ def analyse(
         "across_models": adjust(across, "p"),
         "differences": adjust(differences, "williams_p"),
         "partial": adjust(partial, "p"),
+        "partial_averages": adjust(partial_averages, "p"),
     }
     return Estimates(
         correlations=correlations,
@@ -80,7 +91,7 @@ def analyse(
             "differences of averages", difference_average_records(study, differences, settings)
         ),
         partial=partial,
-        partial_averages=list(partial_average_records(partial, settings)),
+        partial_averages=partial_averages,
         lines=lines,
         predictions=predictions,
         layers=_computed("layers", layer_records(study, results, names, settings)),

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from neuronxa_tasks import statistics
 from neuronxa_tasks.reports.correlate.sentences import COMPARED, Sentences
-from neuronxa_tasks.reports.estimates import Record, Settings, bootstrap_ends
+from neuronxa_tasks.reports.estimates import Record, Settings, ends, families_of
 from neuronxa_tasks.reports.study import Study
-from neuronxa_tasks.statistics.over_models import joint_difference
+from neuronxa_tasks.statistics.joint import joint_difference
 from neuronxa_tasks.statistics.resampling import exchange_p
 from neuronxa_tasks.statistics.sentences import joint_intervals, sentence_intervals
 
@@ -38,7 +38,6 @@ def difference_records(study: Study, settings: Settings) -> Iterator[Record]:
                     "difference", model, outcome.label, first.x.label, second.x.label
                 ),
                 confidence=settings.confidence,
-                n_resamples=settings.resamples,
                 n_permutations=settings.resamples,
             )
             yield {
@@ -51,7 +50,7 @@ def difference_records(study: Study, settings: Settings) -> Iterator[Record]:
                 "r2": found.r_second,
                 "r12": found.r_between,
                 "difference": found.difference,
-                **bootstrap_ends(found.bootstrap, found.n),
+                **ends(found.interval),
                 "williams_t": found.williams.t,
                 "williams_df": found.williams.df,
                 "williams_p": found.williams.p,
@@ -84,9 +83,8 @@ def difference_average_records(
             y,
             x1,
             x2,
-            rng=settings.stream("difference average", *key),
+            families=families_of(codes),
             confidence=settings.confidence,
-            n_resamples=settings.resamples,
         )
         yield {
             "y": key[0],
@@ -95,7 +93,8 @@ def difference_average_records(
             "models": found.models,
             "n": found.n,
             "difference": found.difference,
-            **bootstrap_ends(found.bootstrap, found.n),
+            **ends(found.interval),
+            **ends(found.by_family, "family_"),
             "models_first_higher": sum(record["difference"] > 0 for record in records),
             "models_holm_below_05": sum(record["holm"] < 0.05 for record in records),
         }
@@ -140,11 +139,16 @@ def _both_records(
 ) -> Iterator[Record]:
     if not rows:
         return
-    ends = sentence_intervals({each.language: values for each, values in rows}, settings.confidence)
+    codes = [each.language for each, _ in rows]
+    found_ends = sentence_intervals(
+        {each.language: values for each, values in rows}, settings.confidence, differences=codes
+    )
     if len(rows) > 1 and len({each.n for each, _ in rows}) == 1:
         values = np.stack([each for _, each in rows])
         texts = [each.together for each, _ in rows]
-        found = joint_intervals({MEAN: values}, texts, settings.confidence)[MEAN]
+        found = joint_intervals({MEAN: values}, texts, settings.confidence, differences=(MEAN,))[
+            MEAN
+        ]
         p = math.nan
         if len(set(texts)) == 1:
             of_sentence = values.mean(axis=0)
@@ -153,7 +157,7 @@ def _both_records(
             p = exchange_p(of_sentence, stream, settings.resamples).p
         yield _record(base, MEAN, len(rows), values, found, p)
     for each, values in rows:
-        yield _record(base, each.language, 1, values, ends[each.language], math.nan)
+        yield _record(base, each.language, 1, values, found_ends[each.language], math.nan)
 
 
 def _record(
@@ -161,11 +165,10 @@ def _record(
     language: str,
     languages: int,
     values: NDArray[np.float64],
-    ends: tuple[float, float] | None,
+    both_ends: tuple[float, float] | None,
     p: float,
 ) -> Record:
-    low, high = ends or (math.nan, math.nan)
-    reason = None if ends else "all sentences differ equally, so resampling sees no spread"
+    low, high = both_ends or (math.nan, math.nan)
     return {
         **base,
         "language": language,
@@ -175,5 +178,4 @@ def _record(
         "low": low,
         "high": high,
         "p": p,
-        "reason": reason,
     }

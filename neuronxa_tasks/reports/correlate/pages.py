@@ -8,13 +8,16 @@ from collections.abc import Sequence
 
 from neuronxa_tasks.reports.correlate.prediction_sections import layer_peaks, prediction
 from neuronxa_tasks.reports.correlate.sections import (
+    BY_FAMILY,
+    LANGUAGES_LEFT_OUT,
     across,
     differences,
+    differs_by_family,
     given_covariates,
     tests,
     together,
 )
-from neuronxa_tasks.reports.estimates import RESAMPLED_POINTS, Estimates, Settings
+from neuronxa_tasks.reports.estimates import Estimates, Record, Settings, out_of_reach
 from neuronxa_tasks.reports.markdown import (
     computed,
     estimate_text,
@@ -26,6 +29,7 @@ from neuronxa_tasks.reports.markdown import (
     without_r,
 )
 from neuronxa_tasks.reports.study import Study, is_named
+from neuronxa_tasks.statistics.jackknife import MIN_UNITS
 
 
 def write_report(
@@ -124,10 +128,15 @@ def _primary(study: Study, estimates: Estimates, settings: Settings) -> list[str
     n = record["n"] if "n" in record else span_text(record["n_min"], record["n_max"])
     text = (
         f"**{pair.x.label} and {pair.y.label}, {who}: r = "
-        f"{estimate_text(record['r'], record['boot_low'], record['boot_high'])} (bootstrap), "
-        f"{interval_text(record['fisher_low'], record['fisher_high'])} (Fisher), "
-        f"n = {n} languages, p = {p_text(record['p'])} (permutation).**"
+        f"{estimate_text(record['r'], record['low'], record['high'])}, "
+        f"n = {n} languages, p = {p_text(record['p'])} (permutation{_other_n(record)}).**"
     )
+    if not math.isnan(record["family_low"]):
+        text += (
+            f" With its {record['families']} families of languages left out one by one: "
+            f"{interval_text(record['family_low'], record['family_high'])}, "
+            f"p = {p_text(record['family_p'])}."
+        )
     if record["reason"]:
         text += f" {record['reason']}."
     return [
@@ -146,7 +155,6 @@ def _headline(study: Study, estimates: Estimates, level: str) -> list[str]:
         if several
         else {(record["x"], record["y"]): record for record in estimates.correlations}
     )
-    ends = ("boot_low", "boot_high")
 
     def cell(x: str, y: str) -> str:
         record = source.get((x, y)) or source.get((y, x))
@@ -156,7 +164,7 @@ def _headline(study: Study, estimates: Estimates, level: str) -> list[str]:
         return (
             "–"
             if math.isnan(record["r"])
-            else f"{estimate_text(record['r'], record[ends[0]], record[ends[1]])} n={n}"
+            else f"{estimate_text(record['r'], record['low'], record['high'])} n={n}"
         )
 
     parts = [title]
@@ -180,10 +188,9 @@ def _headline(study: Study, estimates: Estimates, level: str) -> list[str]:
         parts.append(table(["", *names], rows))
     parts.append(
         "Pearson's r over languages, averaged over models by Fisher's z; bracket: "
-        f"{level} bootstrap interval, languages resampled for all models at once; n: "
-        "languages per model."
+        f"{level} interval, {LANGUAGES_LEFT_OUT}, in all models at once; n: languages per model."
         if several
-        else f"Pearson's r; bracket: {level} bootstrap interval over languages; n: languages."
+        else f"Pearson's r; bracket: {level} interval, {LANGUAGES_LEFT_OUT}; n: languages."
     )
     if several:
         rows = [
@@ -193,30 +200,40 @@ def _headline(study: Study, estimates: Estimates, level: str) -> list[str]:
                 record["models"],
                 span_text(record["n_min"], record["n_max"]),
                 r_text(record["r"]),
-                interval_text(record["boot_low"], record["boot_high"]),
-                interval_text(record["fisher_low"], record["fisher_high"]),
+                interval_text(record["low"], record["high"]),
                 p_text(record["p"]),
+                record["p_languages"],
                 p_text(record["holm"]),
                 p_text(record["bh"]),
+                record["families"],
+                interval_text(record["family_low"], record["family_high"]),
+                p_text(record["family_p"]),
+                f"{r_text(record['r_min'])} to {r_text(record['r_max'])}",
                 r_text(record["rho_median"]),
-                p_text(record["q_p"]),
             ]
             for record in computed(estimates.averages)
         ]
-        header = ["benchmark", "with", "models", "n", "r", "bootstrap", "Fisher", "p", "Holm"]
-        header += ["BH", "median rho", "p of Q"]
+        header = ["benchmark", "with", "models", "n", "r", "interval", "p", "n of p", "Holm", "BH"]
+        header += ["families", "by family", "p by family", "models from, to", "median rho"]
         parts.append(table(header, rows))
         parts.append(
-            "p: languages shuffled for all models at once (those that all models have), statistic: "
-            "mean r. The Fisher interval "
-            "takes the models for independent of each other, which models over the same languages "
-            "are not; prefer the bootstrap. p of Q: whether the models differ more than their "
-            "intervals allow."
+            "p: languages shuffled for all models at once (those that all models have: n of p), "
+            f"statistic: mean r. {BY_FAMILY} The models saw the same languages, so that their r "
+            "are not independent; no test of their differences is given."
         )
+        parts += differs_by_family(computed(estimates.averages), ("y", "x"))
         parts += without_r(
             [record for record in estimates.averages if math.isnan(record["r"])], ("y", "x")
         )
+    else:
+        parts += differs_by_family(computed(estimates.correlations), ("y", "x"))
     return parts
+
+
+def _other_n(record: Record) -> str:
+    """Of p, where it rests on fewer languages than r."""
+    n = record.get("p_languages")
+    return f" of the {n} that all models have" if n not in (None, record.get("n_min")) else ""
 
 
 def _by_model(study: Study, estimates: Estimates) -> list[str]:
@@ -240,15 +257,12 @@ def _by_model(study: Study, estimates: Estimates) -> list[str]:
         for model in study.models:
             records = [found.get((model, *key)) for key in keys]
             if any(records):
-                cells = [
-                    estimate_text(r["r"], r["fisher_low"], r["fisher_high"]) if r else "–"
-                    for r in records
-                ]
+                cells = [estimate_text(r["r"], r["low"], r["high"]) if r else "–" for r in records]
                 rows.append([model, *cells])
         rows.append(["**average**", *(f"**{r_text(averages[key]['r'])}**" for key in keys)])
         parts += [f"### {outcome}" if outcome else "### Between benchmarks", table(header, rows)]
     if groups:
-        parts.append("Pearson's r with its Fisher interval.")
+        parts.append(f"Pearson's r; bracket: {LANGUAGES_LEFT_OUT}.")
     return parts
 
 
@@ -263,18 +277,26 @@ def _figures(figures: Sequence[tuple[str, str]]) -> list[str]:
 
 def _method(estimates: Estimates, settings: Settings) -> list[str]:
     families = ", ".join(f"{count} of `{name}`" for name, count in estimates.families.items())
-    return [
-        "## How it was computed",
-        f"- Intervals: Fisher's z; bootstrap with {settings.resamples} resamples of languages "
-        "(BCa, percentile where that has no answer; averages and pooled: percentile), none for "
-        f"fewer than {RESAMPLED_POINTS} points.\n"
+    lines = [
+        "- Intervals: jackknife of Fisher's z with Student's t, one language (or family) left out "
+        f"at a time, none for fewer than {MIN_UNITS}. How often they hold the truth in "
+        "simulations: `results/coverage` of neuronxa-tasks.",
         "- p: permutation, exact up to 8 points, otherwise "
-        f"{settings.resamples} random ones, so that no p is below "
-        f"{1 / (settings.resamples + 1):.1g}.\n"
+        f"{settings.resamples} random ones, and more where p is small, so that Holm's correction "
+        "can reach .01.",
         "- Holm and Benjamini-Hochberg adjust each family of tests by itself: "
-        f"{families or 'there was no test'}. Spearman's p stands beside and is not adjusted.\n"
+        f"{families or 'there was no test'}. Spearman's p stands beside and is not adjusted.",
         f"- Seed {settings.seed}; every test has random numbers of its own.",
     ]
+    for name in ("correlations", "averages", "across_models"):
+        tests_made = estimates.families.get(name, 0)
+        short = out_of_reach(getattr(estimates, name), tests_made)
+        if short:
+            lines.append(
+                f"- {short} of the {tests_made} tests of `{name}` cannot fall below .05 after "
+                "Holm's correction, however clear the data: so few points have too few orders."
+            )
+    return ["## How it was computed", "\n".join(lines)]
 
 
 def _inputs(

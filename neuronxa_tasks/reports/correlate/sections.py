@@ -20,6 +20,38 @@ from neuronxa_tasks.reports.markdown import (
 )
 
 _FIRST = 3
+_SHOWN = 20
+
+LANGUAGES_LEFT_OUT = "one language left out at a time, with Student's t"
+BY_FAMILY = (
+    "By family: one family of languages left out at a time, since related languages are not "
+    "independent of each other."
+)
+
+
+def differs_by_family(records: Sequence[Record], keys: Sequence[str]) -> list[str]:
+    """Which intervals leave 0 out by language and not by family, or the other way round."""
+    told = []
+    for apart, words in (
+        (True, "Apart from 0 by language, but not by family"),
+        (False, "Apart from 0 by family, but not by language"),
+    ):
+        found = [
+            ", ".join(str(record[key]) for key in keys)
+            for record in records
+            if not math.isnan(record["low"]) and not math.isnan(record["family_low"])
+            if _apart(record, "") is apart and _apart(record, "family_") is not apart
+        ]
+        if found:
+            shown = "; ".join(found[:_SHOWN]) + (
+                f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+            )
+            told.append(f"{words}: {shown}.")
+    return [" ".join(told)] if told else []
+
+
+def _apart(record: Record, prefix: str) -> bool:
+    return bool(record[f"{prefix}low"] > 0.0 or record[f"{prefix}high"] < 0.0)
 
 
 def _possible(estimates: Estimates, records: Sequence[Record]) -> list[Record]:
@@ -39,8 +71,8 @@ def tests(estimates: Estimates) -> list[str]:
     if len(records) > LONG:
         parts.append(f"{len(records)} tests: see `correlations.csv`.")
     elif records:
-        header = ["model", "benchmark", "with", "n", "r", "Fisher", "bootstrap", "p", "Holm", "BH"]
-        header += ["rho", "rho Fisher", "p of rho", "noise"]
+        header = ["model", "benchmark", "with", "n", "r", "interval", "Fisher", "p", "Holm", "BH"]
+        header += ["by family", "rho", "rho Fisher", "p of rho", "noise"]
         rows = [
             [
                 record["model"],
@@ -48,11 +80,12 @@ def tests(estimates: Estimates) -> list[str]:
                 record["x"],
                 record["n"],
                 r_text(record["r"]) + (" (primary)" if record["primary"] else ""),
+                interval_text(record["low"], record["high"]),
                 interval_text(record["fisher_low"], record["fisher_high"]),
-                interval_text(record["boot_low"], record["boot_high"]),
                 p_text(record["p"]),
                 p_text(record["holm"]),
                 p_text(record["bh"]),
+                interval_text(record["family_low"], record["family_high"]),
                 r_text(record["rho"]),
                 interval_text(record["rho_fisher_low"], record["rho_fisher_high"]),
                 p_text(record["rho_p"]),
@@ -62,6 +95,8 @@ def tests(estimates: Estimates) -> list[str]:
         ]
         parts.append(table(header, rows))
         parts.append(
+            f"interval: {LANGUAGES_LEFT_OUT}. Fisher: by the formula, for normal values. "
+            f"{BY_FAMILY} "
             "noise: share of the variance over languages that sampling error alone would make, of "
             "the score under `with` and of the benchmark. Near 100 % the languages do not differ "
             "by more than chance, and no correlation can be expected."
@@ -84,7 +119,8 @@ def differences(estimates: Estimates) -> list[str]:
                 record["x2"],
                 record["models"],
                 record["n"],
-                estimate_text(record["difference"], record["boot_low"], record["boot_high"]),
+                estimate_text(record["difference"], record["low"], record["high"]),
+                interval_text(record["family_low"], record["family_high"]),
                 record["models_first_higher"],
                 record["models_holm_below_05"],
             ]
@@ -96,13 +132,14 @@ def differences(estimates: Estimates) -> list[str]:
             "second",
             "models",
             "n",
-            "difference of averages, bootstrap",
+            "difference of averages",
+            "by family",
         ]
         header += ["models with first > second", "models with Holm p < .05"]
         parts.append(table(header, rows))
         parts.append(
-            "Averages over models by Fisher's z, on the languages that all of them have; languages "
-            "resampled for all models at once."
+            "Averages over models by Fisher's z, on the languages that all of them have. Bracket: "
+            f"{LANGUAGES_LEFT_OUT}, in all models at once. {BY_FAMILY}"
         )
     if len(records) <= LONG:
         rows = [
@@ -114,7 +151,7 @@ def differences(estimates: Estimates) -> list[str]:
                 record["n"],
                 r_text(record["r1"]),
                 r_text(record["r2"]),
-                estimate_text(record["difference"], record["boot_low"], record["boot_high"]),
+                estimate_text(record["difference"], record["low"], record["high"]),
                 f"{record['williams_t']:.2f}" if not math.isnan(record["williams_t"]) else "–",
                 p_text(record["williams_p"]),
                 p_text(record["holm"]),
@@ -123,13 +160,14 @@ def differences(estimates: Estimates) -> list[str]:
             for record in records
         ]
         header = ["model", "benchmark", "first", "second", "n", "r first", "r second"]
-        header += ["difference, bootstrap", "t", "p", "Holm", "BH"]
+        header += ["difference", "t", "p", "Holm", "BH"]
         parts.append(table(header, rows))
     else:
         parts.append(f"All {len(records)} comparisons: see `differences.csv`.")
     parts.append(
-        "Both correlations are on the same languages. t and p: Williams' test for dependent "
-        "correlations; Holm and BH adjust it."
+        "Both correlations are on the same languages. Bracket: one language left out at a time. t "
+        "and p: Williams' test for dependent correlations, which takes values for normal; Holm and "
+        "BH adjust it. Where the two disagree, the values are skewed: believe the bracket."
     )
     return parts
 
@@ -158,12 +196,22 @@ def given_covariates(estimates: Estimates) -> list[str]:
                 record["models"],
                 span_text(record["n_min"], record["n_max"]),
                 r_text(record["r_without"]),
-                estimate_text(record["r"], record["fisher_low"], record["fisher_high"]),
+                estimate_text(record["r"], record["low"], record["high"]),
+                p_text(record["p"]),
+                p_text(record["holm"]),
+                record["p_languages"],
+                interval_text(record["family_low"], record["family_high"]),
             ]
             for record in records
         ]
-        header = ["benchmark", "with", "given", "models", "n", "r", "partial r, Fisher"]
-        parts += [table(header, rows), "Averages over models by Fisher's z."]
+        header = ["benchmark", "with", "given", "models", "n", "r", "partial r", "p", "Holm"]
+        parts += [
+            table([*header, "n of p", "by family"], rows),
+            f"Averages over models by Fisher's z. Bracket: {LANGUAGES_LEFT_OUT}, in all models at "
+            "once. p: what the covariates leave of the benchmark is shuffled over languages, for "
+            f"all models at once (Freedman and Lane). {BY_FAMILY}",
+            *differs_by_family(records, ("y", "x", "given")),
+        ]
     single = computed(estimates.partial)
     if single and not several and len(single) > LONG:
         parts.append(f"{len(single)} partial correlations: see `partial.csv`.")
@@ -207,20 +255,20 @@ def together(estimates: Estimates) -> list[str]:
                 record["n"],
                 record["models"],
                 record["languages"],
-                r_text(record["r"]),
-                interval_text(record["boot_low"], record["boot_high"]),
-                interval_text(record["fisher_low"], record["fisher_high"]),
+                estimate_text(record["r"], record["low"], record["high"]),
+                p_text(record["p"]),
+                interval_text(record["family_low"], record["family_high"]),
             ]
             for record in records
         ]
         header = ["benchmark", "with", "given the effects of", "rows", "models", "languages", "r"]
         parts += [
             "## All models together",
-            table([*header, "bootstrap", "Fisher"], rows),
+            table([*header, "p", "by family"], rows),
             "`model` takes out each model's level. `model+language` takes out each language's "
             "level as well: what is left says whether a model that scores higher than its peers in "
             "a language on the one side does so on the other, which a language's resources cannot "
-            "explain. The bootstrap resamples languages; Fisher takes all rows for independent.",
+            f"explain. Bracket and p: {LANGUAGES_LEFT_OUT}, with all its models. {BY_FAMILY}",
         ]
         parts += without_r(_possible(estimates, estimates.pooled), ("y", "x", "effects"))
     if estimates.mixed:
@@ -237,12 +285,13 @@ def together(estimates: Estimates) -> list[str]:
             for record in estimates.mixed
             if record["reason"] is None
         ]
-        header = ["benchmark", "on", "rows", "slope", "standardised", "p (Wald)", "converged"]
+        header = ["benchmark", "on", "rows", "slope", "standardised", "p", "converged"]
         parts += [
             "### Mixed models",
             table(header, rows),
-            "Random intercepts of models and languages. Where a fit did not converge, which often "
-            "means that a variance is zero, read the table above instead.",
+            "Random intercepts and slopes of models and languages (without random slopes a slope "
+            "that differs between languages looks like one that all have). Where a fit did not "
+            "converge, which mostly means that a variance is zero, read the table above instead.",
         ]
         parts += without_r([r for r in estimates.mixed if r["reason"]], ("y", "x"))
     return parts
@@ -264,8 +313,8 @@ def across(estimates: Estimates) -> list[str]:
                 record["x"],
                 record["n"],
                 r_text(record["r"]),
+                interval_text(record["low"], record["high"]),
                 interval_text(record["fisher_low"], record["fisher_high"]),
-                interval_text(record["boot_low"], record["boot_high"]),
                 p_text(record["p"]),
                 p_text(record["holm"]),
                 p_text(record["bh"]),
@@ -273,12 +322,13 @@ def across(estimates: Estimates) -> list[str]:
             ]
             for record in records
         ]
-        header = ["language", "benchmark", "with", "n", "r", "Fisher", "bootstrap", "p", "Holm"]
+        header = ["language", "benchmark", "with", "n", "r", "interval", "Fisher", "p", "Holm"]
         parts.append(table([*header, "BH", "rho"], rows))
     if records:
         parts.append(
-            "n counts models. Models of one family are relatives, not independent draws: these "
-            "intervals are too narrow where families are large."
+            "n counts models; interval: one model left out at a time. Models of one family are "
+            "relatives, not independent draws: these intervals are too narrow where families are "
+            "large."
         )
     parts += without_r(
         [r for r in estimates.across_models if math.isnan(r["r"])], ("y", "x", "language")

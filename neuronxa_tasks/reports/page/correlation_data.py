@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.reports.confounders import Covariates, partial_average_records, partial_records
+from neuronxa_tasks.reports.confounders import Covariates
 from neuronxa_tasks.reports.correlations import average_record, correlation_record
 from neuronxa_tasks.reports.estimates import Estimates, Settings, adjust
 from neuronxa_tasks.reports.figures import domains, fit_band, short_codes
 from neuronxa_tasks.reports.layers import layer_records
 from neuronxa_tasks.reports.page.language_scores import rounded
+from neuronxa_tasks.reports.partial_correlations import (
+    partial_average_records,
+    partial_records,
+)
 from neuronxa_tasks.reports.study import Study, build_study
 from neuronxa_tasks.reports.variables import Variable
 from neuronxa_tasks.results import Results
@@ -57,10 +61,15 @@ def correlate(
     except NeuronXAError as error:  # other sections have something to show all the same
         return Correlations(None, Estimates(), str(error))
     several = len(study.models) > 1
+    cells = [(pair, model) for pair in study.pairs for model in pair.models()]
     correlations = [
-        correlation_record(pair, model, settings) for pair in study.pairs for model in pair.models()
+        correlation_record(pair, model, settings, tests=len(cells)) for pair, model in cells
     ]
-    averages = [average_record(pair, settings) for pair in study.pairs] if several else []
+    averages = (
+        [average_record(pair, settings, tests=len(study.pairs)) for pair in study.pairs]
+        if several
+        else []
+    )
     partial = list(partial_records(study, covariates, settings)) if covariates.files else []
     tests = adjust(correlations, "p")
     adjust(averages, "p")
@@ -68,7 +77,7 @@ def correlate(
         correlations=correlations,
         averages=averages,
         partial=partial,
-        partial_averages=list(partial_average_records(partial, settings)),
+        partial_averages=list(partial_average_records(study, covariates, partial, settings)),
         layers=list(layer_records(study, results, names, settings)),
     )
     return Correlations(study, estimates, tests=tests, notes=study.notes)
@@ -103,8 +112,8 @@ def scatter_data(
                     "m": data["models"].index(model),
                     "n": record["n"],
                     "r": rounded(record["r"], 3),
-                    "low": rounded(record["fisher_low"], 3),
-                    "high": rounded(record["fisher_high"], 3),
+                    "low": rounded(record["low"], 3),
+                    "high": rounded(record["high"], 3),
                     "why": record["reason"] or "",
                     "band": [[rounded(value) for value in at.values()] for at in band[::2]],
                 }
