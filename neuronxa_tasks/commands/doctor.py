@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness import launch
 from neuronxa_tasks.harness.loading_errors import loading_told
 from neuronxa_tasks.names import DEFAULT_N
@@ -16,7 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sentences through it. Exit code 1 if a check fails."
     )
     parser.add_argument(
-        "--model_args", required=True, help="as for `run`: pretrained=NAME,dtype=bfloat16,..."
+        "--model_args",
+        required=True,
+        nargs="+",
+        metavar="ARG",
+        help="as for `run`: pretrained=NAME,dtype=bfloat16,... or JSON",
     )
     parser.add_argument("--device", help="as for `run`: cpu, cuda:0, ...")
     parser.add_argument(
@@ -29,17 +34,29 @@ def run(options: argparse.Namespace) -> int:
     """Load the model, examine it, and print what was found; 1 if a check failed."""
     from neuronxa_tasks.commands.examination import examine
     from neuronxa_tasks.harness.model import NeuronXALM
+    from neuronxa_tasks.harness.model_arguments import (
+        check_arguments,
+        check_device,
+        typed_arguments,
+    )
 
-    arguments = launch.model_arguments(options.model_args)
+    if options.n < 2:
+        raise NeuronXAError(
+            f"--n is {options.n}; it must be a number of sentence pairs, 2 or more."
+        )
+    arguments = typed_arguments(options.model_args)
+    check_device(options.device)
+    check_arguments(arguments)
     launch.announce(arguments)
     with loading_told(arguments):
-        lm = NeuronXALM.create_from_arg_string(options.model_args, {"device": options.device})
+        lm = NeuronXALM.create_from_arg_obj(arguments, {"device": options.device})
     examination = examine(
         lm.model,
         lm.tokenizer,
         n=options.n,
         max_length=lm.max_length,
         add_special_tokens=lm.add_bos_token,
+        device=lm.device,
     )
     print(examination)
     return 0 if examination.ok else 1

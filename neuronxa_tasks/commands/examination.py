@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch.nn.functional import cosine_similarity
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import DEFAULT_N, TAPS
-from neuronxa_tasks.states.encoder import Encoder
+from neuronxa_tasks.states.encoder import Encoder, embedding_rows
 from neuronxa_tasks.states.layout import DenseNeurons, Layout
 from neuronxa_tasks.states.locate import locate
 from neuronxa_tasks.states.random_weights import random_weights
@@ -87,6 +87,7 @@ def examine(
     n: int = DEFAULT_N,
     max_length: int | None = None,
     add_special_tokens: bool | None = None,
+    device: torch.device | str | None = None,
     sentences: Sequence[str] = TEN,
 ) -> Examination:
     """Look at a loaded model and run a few sentences through it.
@@ -97,6 +98,7 @@ def examine(
         n: Sentence pairs of the run that is planned, for the memory it will take.
         max_length: As for `Encoder`.
         add_special_tokens: As for `Encoder`.
+        device: As for `Encoder`.
         sentences: Texts of the check; better of several lengths.
     """
     facts = [*_model_facts(model), *_tokenizer_facts(tokenizer)]
@@ -108,6 +110,7 @@ def examine(
     checks = [
         Check("architecture", True, f"neurons of {layout.model_type} are known"),
         _weights_check(model),
+        _vocabulary_check(model, tokenizer),
     ]
     try:
         encoders = [
@@ -117,22 +120,24 @@ def examine(
                 tap=tap,  # type: ignore[arg-type]
                 max_length=max_length,
                 add_special_tokens=add_special_tokens,
+                device=device,
             )
             for tap in TAPS
         ]
         gate, inner = (encode(sentences) for encode in encoders)
         alone = [encoders[0]([sentence]) for sentence in sentences]
-    except (NeuronXAError, torch.OutOfMemoryError) as error:
+    except NeuronXAError as error:
         return Examination(tuple(facts), (*checks, Check("forward pass", False, str(error))))
     needed = vector_bytes(gate, n)
-    facts.append(("memory for vectors", f"{_size(needed)} for pivot and target, n = {n}"))
+    total = _size(sum(needed.values()))
+    facts.append(("memory for vectors", f"{total} for pivot and target, n = {n}"))
     checks += [
         Check("hooks", True, f"fired once in {len(layout.ffns)} layers, for {' and '.join(TAPS)}"),
         Check("numbers", True, "all activations and hidden states are finite"),
         _padding_check(gate, alone, model.dtype),
         _density_check(gate, inner),
         _context_check(gate, encoders[0]),
-        _memory_check(needed, model),
+        _memory_check(needed),
     ]
     return Examination(tuple(facts), tuple(checks))
 
@@ -148,15 +153,38 @@ def _weights_check(model: Any) -> Check:
     return Check("weights", not names, detail)
 
 
-def vector_bytes(vectors: SentenceVectors, n: int) -> int:
+def _vocabulary_check(model: Any, tokenizer: Any) -> Check:
+    rows, tokens = embedding_rows(model), len(tokenizer)
+    seen = f"{tokens:,} tokens"
+    if rows is None or tokens <= rows:
+        return Check("vocabulary", True, f"{seen}, and as many rows in the embedding, or more")
+    seen += f", but {rows:,} rows in the embedding"
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    if all(token in added for token in range(rows, tokens)):
+        return Check("vocabulary", True, f"{seen}; text does not have those beyond, all are added")
+    return Check(
+        "vocabulary",
+        False,
+        f"{seen}: text with a token beyond cannot be run. The tokenizer is that of another model, "
+        "or has tokens that this one never got; name the model's own with tokenizer=",
+    )
+
+
+def vector_bytes(vectors: SentenceVectors, n: int) -> dict[torch.device, int]:
     """Bytes of the vectors of n pivot and n target sentences, which are in memory together.
 
     Args:
         vectors: Of any number of sentences of the same model.
         n: Sentence pairs.
+
+    Returns:
+        Device -> bytes; the layers of one model may be on several.
     """
-    groups = (vectors.nas, vectors.nav, vectors.hidden)
-    return 2 * n * sum(each[0].numel() * each.element_size() for group in groups for each in group)
+    needed: dict[torch.device, int] = {}
+    for each in (*vectors.nas, *vectors.nav, *vectors.hidden):
+        size = 2 * n * each[0].numel() * each.element_size()
+        needed[each.device] = needed.get(each.device, 0) + size
+    return needed
 
 
 def _model_facts(model: Any) -> Iterable[tuple[str, str]]:
@@ -241,18 +269,20 @@ def _context_check(vectors: SentenceVectors, encode: Encoder) -> Check:
     )
 
 
-def _memory_check(needed: int, model: Any) -> Check:
-    device = torch.device(model.device)
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-    else:
-        free = int(psutil.virtual_memory().available)
-    seen = f"{_size(needed)} of {_size(free)} free on {device}, besides the model's own work"
-    if needed < free:
+def _memory_check(needed: Mapping[torch.device, int]) -> Check:
+    main = int(psutil.virtual_memory().available)
+    told, left = [], 0  # what the devices cannot hold is kept in main memory
+    for device, size in needed.items():
+        free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else main
+        told.append(f"{_size(size)} of {_size(free)} free on {device}")
+        if device.type == "cpu" or size >= free:
+            left += size
+    seen = f"{', '.join(told)}, besides the model's own work"
+    if left and set(needed) != {torch.device("cpu")}:
+        seen += f"; {_size(left)} of {_size(main)} free in main memory, which takes what is left"
+    if left < main:
         return Check("memory", True, seen)
-    return Check(
-        "memory", False, f"{seen}. Use fewer sentence pairs (n), or a device with more memory."
-    )
+    return Check("memory", False, f"{seen}. Use fewer sentence pairs (n), or more memory.")
 
 
 def _counted(values: Iterable[str]) -> list[str]:

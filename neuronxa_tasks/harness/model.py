@@ -70,6 +70,8 @@ class NeuronXALM(HFLM):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         choose(self, kwargs.pop(MODE_ARGUMENT, None), kwargs.pop(FOLDER_ARGUMENT, None))
+        if kwargs.get("device") is None:  # else HFLM would take CUDA, be it there or not
+            kwargs["device"] = "cuda" if torch.cuda.is_available() else "cpu"
         processes = int(os.environ.get("WORLD_SIZE", "1"))
         parallel = processes > 1 and not kwargs.get("tp_plan") and not kwargs.get("parallelize")
         on_cpu = not torch.accelerator.is_available() or str(kwargs.get("device")) == "cpu"

@@ -237,6 +237,7 @@ def encoder(
         batch_size=batch,
         max_length=lm.max_length,
         add_special_tokens=lm.add_bos_token,
+        device=lm.device,
         call=None if whole is None else whole.call,
     )
 

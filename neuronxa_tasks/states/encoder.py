@@ -42,6 +42,7 @@ class Encoder:
         routed_nav: In a mixture of experts, multiply NAV by the routing weight of the expert. Off
             by default, so that NAV is the activation itself, as in a dense model.
         variants: Also give the vectors that these variants compare; see `SentenceVectors`.
+        device: Where token ids are put; by default the device of the model's first weight.
         call: Runs the whole model on token ids [B, T], padded on the right, where that is more
             than its decoder does; see `whole_call`. Costs the logits, [B, T, vocabulary].
 
@@ -62,6 +63,7 @@ class Encoder:
         add_special_tokens: bool | None = None,
         routed_nav: bool = False,
         variants: Collection[str] = (),
+        device: torch.device | str | None = None,
         call: Callable[[Tensor], Any] | None = None,
     ) -> None:
         one_of("tap", tap, TAPS)
@@ -78,6 +80,9 @@ class Encoder:
             self.layout, tap, routed_nav=routed_nav, variants=variants, late=call is not None
         )
         self._model = model
+        # The first weight may be on the disk, from where accelerate brings it when it is used.
+        at = torch.device(model.device if device is None else device)
+        self.device = torch.device("cpu") if at.type == "meta" else at
         self._call = call
         self.tokenizer = tokenizer
         self._special = (
@@ -107,17 +112,7 @@ class Encoder:
                 hook that did not fire, activations that are not finite, or memory that does not
                 suffice for a single sentence.
         """
-        if isinstance(sentences, str) or not sentences:
-            raise NeuronXAError(
-                f"Sentences must be a list of at least one string, not {sentences!r}. "
-                "Put each sentence into a list."
-            )
-        if self._model.training:
-            raise NeuronXAError(
-                "The model is in training mode, where dropout makes each vector a random one. "
-                "Call model.eval() first."
-            )
-        tokens = [self._tokenize(sentences, i) for i in range(len(sentences))]
+        tokens = self.tokens(sentences)
         inputs = [ids[: self.max_length] for ids in tokens]
         truncated = sum(len(ids) < len(full) for ids, full in zip(inputs, tokens, strict=True))
         if truncated:
@@ -143,14 +138,44 @@ class Encoder:
             **{name: tuple(layers) for name, layers in room.filled.items()},
         )
 
-    def _tokenize(self, sentences: Sequence[str], i: int) -> tuple[int, ...]:
-        ids = tuple(self.tokenizer(sentences[i], **self._special)["input_ids"])
-        if not ids:
+    def tokens(self, sentences: Sequence[str]) -> list[tuple[int, ...]]:
+        """Return the token ids of sentences, whole; all that is checked before a forward pass.
+
+        Args:
+            sentences: n strings.
+
+        Raises:
+            NeuronXAError: No sentence, a model in training mode, a sentence without tokens, or a
+                token that the model has no embedding for.
+        """
+        if isinstance(sentences, str) or not sentences:
             raise NeuronXAError(
-                f"The tokenizer made no token of {_named(sentences, i)}, so it has no vector. "
-                "Remove the sentence from every language of the corpus."
+                f"Sentences must be a list of at least one string, not {sentences!r}. "
+                "Put each sentence into a list."
             )
-        return ids
+        if self._model.training:
+            raise NeuronXAError(
+                "The model is in training mode, where dropout makes each vector a random one. "
+                "Call model.eval() first."
+            )
+        tokens = [
+            tuple(ids) for ids in self.tokenizer(list(sentences), **self._special)["input_ids"]
+        ]
+        rows = embedding_rows(self._model)
+        for i, ids in enumerate(tokens):
+            if not ids:
+                raise NeuronXAError(
+                    f"The tokenizer made no token of {_named(sentences, i)}, so it has no vector. "
+                    "Remove the sentence from every language of the corpus."
+                )
+            if rows is not None and max(ids) >= rows:
+                raise NeuronXAError(
+                    f"The tokenizer gives the token {max(ids)} for {_named(sentences, i)}, but the "
+                    f"embedding of the model has {rows} rows. The tokenizer is that of another "
+                    "model, or has tokens that this one never got. Name the model's own with "
+                    "tokenizer=, or enlarge the embedding (resize_token_embeddings) and train it."
+                )
+        return tokens
 
     def _batches(
         self,
@@ -175,7 +200,7 @@ class Encoder:
                 continue
             if len(batch) == 1:
                 raise NeuronXAError(
-                    f"Memory ran out on {self._model.device} with a single sentence of "
+                    f"Memory ran out on {self.device} with a single sentence of "
                     f"{len(batch[0])} tokens ({lacking.rstrip('.')}). Give the model more memory: "
                     "a smaller dtype, parallelize=True over several devices, or --device cpu."
                 )
@@ -205,7 +230,7 @@ class Encoder:
         return ""
 
     def _cut(self, inputs: list[tuple[int, ...]]) -> list[int]:
-        return cut([len(ids) for ids in inputs], self.batch_size, self._model.device.type)
+        return cut([len(ids) for ids in inputs], self.batch_size, self.device.type)
 
     def _forward(self, batch: list[tuple[int, ...]]) -> Pooled:
         """Sentence vectors of one batch, padded on the right."""
@@ -215,7 +240,7 @@ class Encoder:
         # a pad token need not be, and makes no activation that overflows.
         ids = torch.tensor([[*row, *row[-1:] * (longest - len(row))] for row in batch])
         mask = (torch.arange(longest) < lengths.unsqueeze(1)).long()
-        device = self._model.device
+        device = self.device
         self._taps.begin(token_weights(lengths, longest, self.weights))
         if self._call is not None:
             # No mask: the harness gives none either, and no token sees what comes after it.
@@ -240,6 +265,16 @@ class Encoder:
                 if kind == "neuron activations":
                     layer = self.layout.layers[layer]  # some blocks of a hybrid have none
                 raise _not_finite(kind, layer, _named(sentences, rows[row]), self._model.dtype)
+
+
+def embedding_rows(model: Any) -> int | None:
+    """Number of tokens that a model has an embedding for; None where that cannot be seen."""
+    try:
+        embedding = model.get_input_embeddings()
+        rows = getattr(embedding, "num_embeddings", None) or embedding.weight.shape[0]
+    except (AttributeError, NotImplementedError):
+        return None
+    return int(rows)
 
 
 def token_weights(lengths: Tensor, longest: int, weights: Weights) -> Tensor:

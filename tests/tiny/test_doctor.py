@@ -27,7 +27,7 @@ def failed(examination: Examination) -> list[str]:
 def test_a_sound_model(model_type: str) -> None:
     examination = examine(tiny_model(model_type), TOKENIZER)
     assert failed(examination) == []
-    assert len(examination.checks) == 8
+    assert len(examination.checks) == 9
     assert str(examination).endswith("A full run will work.")
 
 
@@ -51,7 +51,36 @@ def test_memory_is_that_of_the_vectors() -> None:
     model = tiny_model("llama")
     vectors = Encoder(model, TOKENIZER)(["Why?"])
     # NAS and NAV: 4 layers of 48; hidden states: 5 of 32; float32, pivot and target.
-    assert vector_bytes(vectors, 100) == 2 * 100 * 4 * (2 * 4 * 48 + 5 * 32)
+    expected = 2 * 100 * 4 * (2 * 4 * 48 + 5 * 32)
+    assert vector_bytes(vectors, 100) == {torch.device("cpu"): expected}
+
+
+GIB = 2**30
+ONE, TWO, MAIN = torch.device("cuda:0"), torch.device("cuda:1"), torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("needed", "ok"),
+    [
+        ({ONE: 3 * GIB, TWO: 3 * GIB}, True),  # together more than either has
+        ({ONE: 3 * GIB, TWO: 9 * GIB}, True),  # what the second cannot hold is kept in main memory
+        ({ONE: 3 * GIB, TWO: 21 * GIB}, False),
+        ({ONE: 9 * GIB, TWO: 12 * GIB}, False),
+        ({ONE: 3 * GIB, MAIN: 19 * GIB}, True),
+        ({ONE: 9 * GIB, MAIN: 19 * GIB}, False),
+    ],
+)
+def test_memory_of_each_device_is_its_own(
+    needed: dict[torch.device, int], ok: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Memory:
+        available = 20 * GIB
+
+    monkeypatch.setattr(doctor.psutil, "virtual_memory", Memory)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (4 * GIB, 80 * GIB))
+    check = doctor._memory_check(needed)
+    assert check.ok is ok, check.detail
+    assert "3.0 GiB of 4.0 GiB free on cuda:0" in check.detail or needed[ONE] != 3 * GIB
 
 
 def test_unknown_architecture() -> None:
@@ -103,6 +132,20 @@ def test_what_would_spoil_a_run(spoil: Any, check: str, words: str) -> None:
     examination = examine(model, TOKENIZER)
     assert failed(examination) == [check]
     assert words in str(examination)
+
+
+def test_a_tokenizer_larger_than_the_model() -> None:
+    model = tiny_model("llama", vocab_size=250)
+    examination = examine(model, TOKENIZER, sentences=["Why?", "The bread is still warm."])
+    assert failed(examination) == ["vocabulary"]
+    assert "259 tokens, but 250 rows in the embedding" in str(examination)
+    assert failed(examine(model, TOKENIZER)) == ["vocabulary", "forward pass"]
+
+
+def test_tokens_that_were_only_added_are_no_fault() -> None:
+    tokenizer = byte_tokenizer(bos=True)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<image>", "<video>"]})
+    assert failed(examine(tiny_model("llama"), tokenizer)) == []
 
 
 def test_a_short_context() -> None:

@@ -92,6 +92,21 @@ def test_an_empty_sentence_is_named_unless_a_start_token_is_there() -> None:
     assert Encoder(llama(), byte_tokenizer(bos=True))(["A dog.", ""]).tokens == (7, 1)
 
 
+def test_a_token_beyond_the_embedding_is_named_before_the_forward_pass() -> None:
+    model = tiny_model("llama", vocab_size=150)
+    ran: list[int] = []
+    model.model.register_forward_pre_hook(lambda *_: ran.append(1))
+    encode = Encoder(model, byte_tokenizer())
+    fits = [chr(i) for i in range(32, 127) if max(byte_tokenizer()(chr(i))["input_ids"]) < 150]
+    encode(["".join(fits)])
+    ran.clear()
+    with pytest.raises(
+        NeuronXAError, match=r"the token 258 for sentence 2 of 2, '中', but .* has 150 rows"
+    ):
+        encode(["".join(fits), "中"])
+    assert not ran
+
+
 def test_five_thousand_tokens(caplog: pytest.LogCaptureFixture) -> None:
     model = tiny_model("llama", max_position_embeddings=1024)
     sentences = ["x" * 5000, "A dog.", "y" * 5000]

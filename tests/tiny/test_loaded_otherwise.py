@@ -28,6 +28,7 @@ from transformers import (
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.model import NeuronXALM
+from neuronxa_tasks.harness.scoring import encoder
 from neuronxa_tasks.states.encoder import Encoder
 from neuronxa_tasks.states.locate import locate
 from neuronxa_tasks.states.vectors import SentenceVectors
@@ -139,6 +140,28 @@ def test_layers_on_disk(tmp_path: Path) -> None:
     assert same(Encoder(spread, TOKENIZER)(TEXT), expected)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"parallelize": True, "max_cpu_memory": "0KB"},  # everything on the disk
+        {"parallelize": True, "device": "cpu", "max_cpu_memory": "120KB"},
+    ],
+)
+def test_offloaded_by_the_harness(arguments: dict[str, Any], tmp_path: Path) -> None:
+    model = tiny_model("llama")
+    model.save_pretrained(tmp_path / "model")
+    TOKENIZER.save_pretrained(tmp_path / "model")
+    lm = NeuronXALM(
+        pretrained=str(tmp_path / "model"),
+        offload_folder=str(tmp_path / "disk"),
+        batch_size=32,
+        **arguments,
+    )
+    assert "disk" in lm.model.hf_device_map.values()
+    assert same(encoder(lm, lm.model)(TEXT), Encoder(model, TOKENIZER)(TEXT))
+    assert same(Encoder(lm.model, TOKENIZER)(TEXT), Encoder(model, TOKENIZER)(TEXT))
+
+
 def test_experts_on_disk_are_refused(tmp_path: Path) -> None:
     model = tiny_model("mixtral")
     places = {"model.embed_tokens": "cpu", "model.norm": "cpu", "model.rotary_emb": "cpu"}
@@ -203,6 +226,7 @@ from transformers import AutoModelForCausalLM
 from neuronxa_tasks.states.locate import locate
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.model import NeuronXALM
+from neuronxa_tasks.harness.scoring import encoder
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1], tp_plan="auto")
 try:
     locate(model)
