@@ -204,11 +204,14 @@ class _Blocks(TypedDict):
 class NeuronXABlock(_Blocks, total=False):
     """`results["config"]["neuronxa"]`.
 
-    `means` is absent in files of older versions; `pairs` is there where all pairs were asked for.
+    `means` and `kept` are absent in files of older versions; `pairs` is there where all pairs were
+    asked for. `kept` names the tasks whose result, or whose control on untrained weights, was read
+    from the cache of an earlier run: they are as trustworthy as that folder.
     """
 
     means: list[MeanBlock]
     pairs: list[PairsBlock]
+    kept: list[str]
 
 
 class RivalsBlock(TypedDict):

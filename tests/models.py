@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
+
+from neuronxa_tasks.harness.task import PairInstance
 
 PAD, BOS, EOS = "<pad>", "<s>", "</s>"
 VOCABULARY = 256 + 3
@@ -278,3 +281,25 @@ def byte_tokenizer(
         eos_token=EOS,
         model_max_length=max_length,
     )
+
+
+def alignment_requests(
+    pivot: Sequence[str], target: Sequence[str], task: str = "task", **settings: Any
+) -> list[PairInstance]:
+    """Requests of one task, as the harness hands them over."""
+    options = {
+        "corpus": "mini", "pivot": "eng_Latn", "target": "deu_Latn", "tap": "gate",
+        "weights": "position", "routed_nav": False, "control": [], "control_seeds": 1,
+        "variants": [], "pairs": "", "covariates": [], **settings,
+    }  # fmt: skip
+    return [
+        PairInstance(
+            request_type="neuron_states",
+            doc={},
+            arguments=(*pair, options),
+            idx=0,
+            metadata=(task, line, 1),
+            source={"kind": "test"},
+        )
+        for line, pair in enumerate(zip(pivot, target, strict=True))
+    ]

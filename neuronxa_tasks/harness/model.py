@@ -55,8 +55,8 @@ ENGLISH = "eng_Latn"
 _RECORD = "_neuronxa_block"
 
 Samples: TypeAlias = dict[str, dict[int, SentenceRivals | None]]
-Results: TypeAlias = tuple[Samples, dict[str, TaskBlock]]
-"""Samples by task and line, and blocks by task."""
+Results: TypeAlias = tuple[Samples, dict[str, TaskBlock], set[str]]
+"""Samples by task and line, blocks by task, and the tasks of which something was on disk."""
 
 
 class NeuronXALM(HFLM):  # type: ignore[misc]
@@ -127,9 +127,9 @@ def neuron_states(lm: Any, requests: Sequence[Any]) -> list[SentenceRivals | Non
     model = _model_block(lm, len(random))
     share_of_all = partial(gather, lm)
     with matrices(tasks, share_of_all, lm.rank) as all_pairs:
-        samples, blocks = _results(lm, tasks, model["fingerprint"], all_pairs.keep)
+        samples, blocks, kept = _results(lm, tasks, model["fingerprint"], all_pairs.keep)
         pairs = all_pairs.compare(lm.device, share_of_all, lm.rank)
-    _record(lm, model, blocks, mean_blocks(tasks, samples), pairs)
+    _record(lm, model, blocks, mean_blocks(tasks, samples), pairs, kept)
     return [samples[request.task_name][request.doc_id] for request in requests]
 
 
@@ -188,15 +188,18 @@ def _results(lm: Any, tasks: dict[str, Pairs], weights: str, keep: Keep) -> Resu
         return (
             {name: samples for name, samples, _ in scored},
             {name: block for name, _, block in scored if block is not None},
+            kept.used,
         )
 
     samples: Samples = {}
     blocks: dict[str, TaskBlock] = {}
-    for other_samples, other_blocks in together(lm, work):
+    used: set[str] = set()
+    for other_samples, other_blocks, other_used in together(lm, work):
         samples |= other_samples
         blocks |= other_blocks
+        used |= other_used
     kept.close()
-    return samples, blocks
+    return samples, blocks, used
 
 
 def _cost(pairs: Pairs, texts: Texts) -> int:
@@ -245,6 +248,7 @@ def _record(
     blocks: dict[str, TaskBlock],
     means: list[MeanBlock],
     pairs: list[PairsBlock],
+    kept: set[str],
 ) -> None:
     block = NeuronXABlock(
         schema=SCHEMA,
@@ -255,6 +259,7 @@ def _record(
         },
         tasks=dict(sorted(blocks.items())),
         means=means,
+        kept=sorted(kept),
     )
     if pairs:
         block["pairs"] = pairs

@@ -25,7 +25,8 @@ from neuronxa_tasks.harness.blocks import (
     hits_block,
 )
 from neuronxa_tasks.harness.softmax import float32_softmax
-from neuronxa_tasks.resume.kept import Kept, Result
+from neuronxa_tasks.resume.entries import Result
+from neuronxa_tasks.resume.kept import Kept
 from neuronxa_tasks.schema import ControlRun, RivalsBlock, SentenceRivals, TaskBlock, TokensBlock
 from neuronxa_tasks.states.encoder import Encoder
 from neuronxa_tasks.states.forward import whole_call
@@ -140,7 +141,7 @@ def _floors(lm: Any, tasks: dict[str, Pairs], kept: Kept) -> dict[str, list[Cont
         missing = {}
         for name, pairs in wanted.items():
             if seed < pairs.settings["control_seeds"]:
-                if (found := kept.floor(name, seed)) is None:
+                if (found := kept.floor(name, len(pairs.lines), seed)) is None:
                     missing[name] = pairs
                 else:
                     floors[name].append(found)

@@ -12,16 +12,20 @@ import hashlib
 import json
 import logging
 import os
-import platform
 import re
+import stat
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
+
+from neuronxa_tasks.resume.own_files import ForeignError, check_folder, read_own, write_own
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Mode = Literal["on", "off", "refresh"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -37,7 +41,8 @@ _OURS = re.compile(r"[0-9a-f]{64}\.json\.gz(\..*\.tmp)?")
 class ScoreCache:
     """Keeps JSON contents by name. No error of the disk ends a run; each kind is told once.
 
-    Processes may share a folder: a file appears whole or not at all.
+    Processes of one user may share a folder: a file appears whole or not at all. What somebody
+    else may have written is not used.
 
     Args:
         folder: Is made when first needed; None keeps and finds nothing.
@@ -51,11 +56,13 @@ class ScoreCache:
         self._told: set[str] = set()
         self._wrote = False
 
-    def get(self, *name: str) -> Any:
+    def get(self, *name: str, read: Callable[[Any], T] = lambda content: content) -> T | None:
         """Find a content.
 
         Args:
             name: As it was put.
+            read: Checks the content and makes of it what is returned; an error of its (ValueError,
+                LookupError, TypeError) says that the content is none of ours.
 
         Returns:
             The content; None if there is none, or if its file is damaged or not ours.
@@ -65,23 +72,23 @@ class ScoreCache:
         key = _key(name)
         path = _path(self._reads, key)
         try:
-            packed = path.read_bytes()
+            check_folder(self._reads)
+            check_folder(path.parent)
+            packed = read_own(path, LARGEST)
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._tell("reading", f"The kept result {path} cannot be read ({error.strerror})")
+            place = error.filename or path
+            self._tell("reading", f"The kept result {place} cannot be used ({error.strerror})")
             return None
         try:
             entry = json.loads(_unpack(packed))
-            content = entry["content"] if entry["key"] == key else None
-        except (ValueError, KeyError, TypeError, RecursionError, zlib.error):
-            content = None
-        if content is None:
+            if entry["key"] != key:
+                raise ValueError("of another name")
+            return read(entry["content"])
+        except (ValueError, LookupError, TypeError, RecursionError, zlib.error):
             self._tell("damage", f"{path} is damaged or not one of our files")
             return None
-        with suppress(OSError):
-            os.utime(path)  # used now: it is the last to be removed
-        return content
 
     def put(self, content: Any, *name: str) -> None:
         """Keep a content.
@@ -93,21 +100,18 @@ class ScoreCache:
         if self._writes is None:
             return
         key = _key(name)
-        path = _path(self._writes, key)
-        own = path.with_name(f"{path.name}.{platform.node()}.{os.getpid()}.tmp")
         packed = gzip.compress(json.dumps({"key": key, "content": content}).encode(), 6, mtime=0)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            own.write_bytes(packed)
-            own.replace(path)
+            self._writes.parent.mkdir(parents=True, exist_ok=True)
+            self._writes.mkdir(mode=0o700, exist_ok=True)
+            check_folder(self._writes)
+            write_own(_path(self._writes, key), packed)
         except OSError as error:
-            with suppress(OSError):
-                own.unlink()
             logger.warning(
                 "Results of languages cannot be kept in %s (%s). The run goes on; if it ends too "
                 "early, it has to begin anew. Make space there, or choose another folder with "
                 "NEURONXA_RESUME_DIR.",
-                self._writes,
+                error.filename if isinstance(error, ForeignError) else self._writes,
                 error.strerror,
             )
             self._writes = None
@@ -158,4 +162,6 @@ def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for path in folder.glob("??/*"):
         if _OURS.fullmatch(path.name):  # never touch what else lies there
             with suppress(OSError):
-                yield path, path.stat()
+                found = path.lstat()
+                if stat.S_ISREG(found.st_mode):
+                    yield path, found

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, cast
-
-import numpy as np
+from typing import Any, TypeVar, cast
 
 from neuronxa_tasks.files import cache_folder
 from neuronxa_tasks.names import one_of
 from neuronxa_tasks.resume.cache import MODES, Mode, ScoreCache
+from neuronxa_tasks.resume.entries import Layers, Result, floor_of, result_of
 from neuronxa_tasks.resume.identity import Unnameable, run_identity, task_identity
-from neuronxa_tasks.schema import ControlRun, SentenceRivals, TaskBlock
+from neuronxa_tasks.schema import ControlRun
 from neuronxa_tasks.text.sentence_pairs import Pairs, Texts
 
 progress = logging.getLogger("lm_eval.neuronxa")
@@ -23,8 +22,7 @@ progress = logging.getLogger("lm_eval.neuronxa")
 MODE_ARGUMENT, FOLDER_ARGUMENT = "neuronxa_resume", "neuronxa_resume_dir"
 _CHOICE = "_neuronxa_resume"
 
-Result: TypeAlias = tuple[list[SentenceRivals], TaskBlock]
-"""Samples in the order of the lines, and the block of the results file."""
+T = TypeVar("T")
 
 
 def choose(lm: Any, mode: Any, folder: Any) -> None:
@@ -56,21 +54,21 @@ class Kept:
     Args:
         cache: Where they are.
         names: Task -> the name of its result; tasks without one are neither found nor kept.
+        layers: Of the model.
+
+    Attributes:
+        used: Tasks of which something was found.
     """
 
-    def __init__(self, cache: ScoreCache, names: Mapping[str, str]) -> None:
+    def __init__(self, cache: ScoreCache, names: Mapping[str, str], layers: Layers) -> None:
         self._cache = cache
         self._names = names
+        self._layers = layers
+        self.used: set[str] = set()
 
     def result(self, task: str, pairs: Pairs) -> Result | None:
         """Find the result of a task."""
-        found = self._get(task, "score")
-        if found is None:
-            return None
-        samples = [SentenceRivals(*each) for each in found["samples"]]
-        block = cast(TaskBlock, found["block"])
-        block["source"] = pairs.source  # the same text may come from another place now
-        return samples, block
+        return self._get(task, "score", lambda found: result_of(found, pairs, self._layers))
 
     def keep_result(self, task: str, result: Result) -> None:
         """Keep the result of a task."""
@@ -78,13 +76,11 @@ class Kept:
         rows = [[each.nas, each.nav, each.hidden, each.beside] for each in samples]
         self._put({"samples": rows, "block": {**block, "source": None}}, task, "score")
 
-    def floor(self, task: str, seed: int) -> ControlRun | None:
-        """Find the result of a task on untrained weights."""
-        found = self._get(task, f"untrained {seed}")
-        if found is None:
-            return None
-        shares = {name: np.asarray(each, np.float64) for name, each in found["shares"].items()}
-        return ControlRun(found["block"], shares)
+    def floor(self, task: str, n: int, seed: int) -> ControlRun | None:
+        """Find the result of a task of n sentences on untrained weights."""
+        return self._get(
+            task, f"untrained {seed}", lambda found: floor_of(found, n, seed, self._layers)
+        )
 
     def keep_floor(self, task: str, seed: int, run: ControlRun) -> None:
         """Keep the result of a task on untrained weights."""
@@ -95,8 +91,13 @@ class Kept:
         """Hold the folder to its size."""
         self._cache.trim()
 
-    def _get(self, task: str, part: str) -> Any:
-        return self._cache.get(self._names[task], part) if task in self._names else None
+    def _get(self, task: str, part: str, read: Callable[[Any], T]) -> T | None:
+        if task not in self._names:
+            return None
+        found = self._cache.get(self._names[task], part, read=read)
+        if found is not None:
+            self.used.add(task)
+        return found
 
     def _put(self, content: Any, task: str, part: str) -> None:
         if task in self._names:
@@ -116,14 +117,17 @@ def kept_results(
         encoder: An unused encoder of the run.
     """
     mode, folder = _chosen(lm)
+    layout = encoder.layout
+    ffns = len(layout.ffns)
+    layers = {"nas": ffns, "nav": ffns, "hidden": len(layout.blocks) + 1}
     if mode == "off":
-        return Kept(ScoreCache(None), {})
+        return Kept(ScoreCache(None), {}, layers)
     run = run_identity(lm, weights, encoder)
     if isinstance(run, Unnameable):
         progress.info("Results are not kept for this model: %s.", run.reason)
-        return Kept(ScoreCache(None), {})
+        return Kept(ScoreCache(None), {}, layers)
     names = {
         task: task_identity(run, pairs.settings, [texts.digest(pairs.column(i)) for i in (0, 1)])
         for task, pairs in tasks.items()
     }
-    return Kept(ScoreCache(folder, mode), names)
+    return Kept(ScoreCache(folder, mode), names, layers)

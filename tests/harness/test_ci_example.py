@@ -44,6 +44,12 @@ def test_it_asks_for_little_and_trusts_nobody(workflow: dict[Any, Any]) -> None:
             assert re.search(r"# v\d+\.\d+\.\d+$", line)
 
 
+def test_nothing_that_is_gated_comes_from_a_cache(workflow: dict[Any, Any]) -> None:
+    """A cache of Actions is written by whoever can run the workflow."""
+    assert "neuronxa_resume=off" in workflow["env"]["MODEL_ARGS"].split(",")
+    assert "$MODEL_ARGS" in steps(workflow)["Evaluate"]["run"]
+
+
 def test_the_report_is_kept_when_the_gate_fails(workflow: dict[Any, Any]) -> None:
     names = list(steps(workflow))
     assert names.index("Report") < names.index("Gate") < names.index("Upload")

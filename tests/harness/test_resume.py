@@ -98,6 +98,9 @@ class Run:
         assert self.code == 0, self.log
         (file,) = self.out.rglob("results_*.json")
         results = json.loads(file.read_text(encoding="utf-8"))
+        # What was on disk is named, and is all that differs.
+        kept = results["config"]["neuronxa"].pop("kept")
+        assert len(set(kept) & set(TASKS)) == len(kept) >= self.resumed
         written = {"results": json.dumps({k: v for k, v in results.items() if k not in CLOCK})}
         for path in self.out.rglob("samples_*.jsonl"):
             task = path.name.rpartition("_")[0]

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from lm_eval.api.instance import Instance
 from lm_eval.models.hf_steered import SteeredModel
 from lm_eval.models.hf_vlms import HFMultimodalLM
 from lm_eval.models.huggingface import HFLM
-from models import KINDS, byte_tokenizer, tiny_model
+from models import KINDS, alignment_requests, byte_tokenizer, tiny_model
 
 from neuronxa_tasks.alignment.profile import Profile, profile
 from neuronxa_tasks.errors import NeuronXAError
@@ -99,26 +98,13 @@ def test_steering_is_in_the_score(steered: tuple[Any, Any], tap: str) -> None:
 
 
 def test_steering_is_in_a_run(steered: tuple[Any, Any]) -> None:
-    settings = {
-        "corpus": "mini", "pivot": "eng_Latn", "target": "deu_Latn", "tap": "gate",
-        "weights": "position", "routed_nav": False, "control": [], "control_seeds": 1,
-        "variants": [], "pairs": "", "covariates": [],
-    }  # fmt: skip
-    answers = []
-    for lm in steered:
-        requests = []
-        for line, pair in enumerate(zip(TEXT.pivot, TEXT.target, strict=True)):
-            request = Instance("neuron_states", {}, (*pair, settings), 0, ("task", line, 1))
-            request.source = {}
-            requests.append(request)
-        answers.append(neuron_states(lm, requests))
+    answers = [neuron_states(lm, alignment_requests(TEXT.pivot, TEXT.target)) for lm in steered]
     assert answers[0] == answers[1]
-    for request in requests:
-        request.args[2]["control"] = ["untrained"]
+    floors = alignment_requests(TEXT.pivot, TEXT.target, control=["untrained"])
     with pytest.raises(
         NeuronXAError, match=r"`untrained` cannot.*SteeredModel has a `_model_call`"
     ):
-        neuron_states(steered[0], requests)
+        neuron_states(steered[0], floors)
 
 
 @pytest.mark.parametrize("model_type", KINDS)

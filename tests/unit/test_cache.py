@@ -6,6 +6,7 @@ import gzip
 import json
 import logging
 import os
+import platform
 import resource
 import subprocess
 import sys
@@ -138,6 +139,124 @@ def test_warnings_come_once(
     assert len(caplog.records) == 1
 
 
+# --- what somebody else may have put there --------------------------------------------------------
+
+
+def another_user(path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away; run the tests as root")
+    os.chown(path, 12345, -1)
+
+
+def link(path: Path) -> None:
+    path.rename(path.with_name("real"))
+    path.symlink_to("real")
+
+
+def link_to_a_device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def writable_by_all(path: Path) -> None:
+    path.chmod(0o666)
+
+
+def writable_by_group(path: Path) -> None:
+    path.chmod(0o620)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (another_user, "belongs to somebody else"),
+        (link, "symbolic link"),
+        (link_to_a_device, "symbolic link"),
+        (pipe, "no regular file"),
+        (folder, "cannot be used"),
+        (writable_by_all, "others may write to it"),
+        (writable_by_group, "type: chmod go-w"),
+    ],
+)
+def test_a_file_of_others_is_not_read(
+    store: ScoreCache,
+    tmp_path: Path,
+    change: Callable[[Path], None],
+    words: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store.put(CONTENT, "name")
+    assert store.get("name") == CONTENT
+    change(the_file(tmp_path))
+    assert store.get("name") is None  # a pipe would have it wait for ever
+    assert words in caplog.text
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775, 0o707])
+@pytest.mark.parametrize("place", ["scores", "inside"])
+def test_a_folder_that_others_can_write_is_not_used(
+    tmp_path: Path, mode: int, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ScoreCache(tmp_path / "scores").put(CONTENT, "name")
+    ours = the_file(tmp_path)
+    store = ScoreCache(tmp_path / "scores")
+    (tmp_path / "scores" if place == "scores" else ours.parent).chmod(mode)
+    assert store.get("name") is None
+    assert "others may write to it; type: chmod go-w" in caplog.text
+    before = ours.read_bytes()
+    store.put("new", "name")
+    assert ours.read_bytes() == before
+    assert "cannot be kept" in caplog.text
+
+
+def test_what_is_made_is_this_users_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        ScoreCache(tmp_path / "a" / "scores").put(CONTENT, "name")
+    finally:
+        os.umask(before)
+    ours = the_file(tmp_path)
+    assert ours.stat().st_mode & 0o777 == 0o600
+    assert ours.parent.stat().st_mode & 0o777 == 0o700
+    assert ours.parent.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_link_under_the_name_of_a_temporary_file_is_not_followed(
+    store: ScoreCache,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store.put(CONTENT, "name")
+    ours = the_file(tmp_path)
+    mine = tmp_path / "mine.txt"
+    mine.write_text("precious")
+    old = ours.with_name(f"{ours.name}.{platform.node()}.{os.getpid()}.tmp")
+    old.symlink_to(mine)  # where one could know the name
+    store.put("new", "name")
+    assert store.get("name") == "new"
+    old.unlink()
+    # Even somebody who guesses the name gets nothing.
+    monkeypatch.setattr("secrets.token_hex", lambda size: "guessed")
+    guessed = ours.with_name(f"{ours.name}.guessed.tmp")
+    guessed.symlink_to(mine)
+    store.put("newer", "name")
+    assert "cannot be kept" in caplog.text
+    assert mine.read_text() == "precious"
+    assert guessed.is_symlink()  # it is not ours to remove
+    assert ScoreCache(tmp_path / "scores").get("name") == "new"
+
+
 def unwritable(tmp_path: Path) -> Path:
     folder = tmp_path / "scores"
     folder.write_text("a file")
@@ -225,6 +344,17 @@ def test_trim_removes_what_was_used_first(store: ScoreCache, tmp_path: Path) -> 
     store.get("a")  # used now
     store.trim(limit=round(2.5 * size))
     assert [store.get(name) is not None for name in "abcd"] == [True, False, False, True]
+
+
+def test_trim_follows_no_link(store: ScoreCache, tmp_path: Path) -> None:
+    store.put(CONTENT, "name")
+    ours = the_file(tmp_path)
+    large = tmp_path / "large"
+    large.write_bytes(bytes(10_000))
+    ours.with_name("0" * 64 + ".json.gz").symlink_to(large)
+    store.trim(limit=5_000)
+    assert ours.exists()
+    assert large.exists()
 
 
 def test_trim_leaves_other_files_alone(store: ScoreCache, tmp_path: Path) -> None:
