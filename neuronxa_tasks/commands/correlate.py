@@ -23,6 +23,7 @@ from neuronxa_tasks.commands.results_options import (
     read,
     reading_words,
     repeated_words,
+    tell,
 )
 from neuronxa_tasks.errors import NeuronXAError
 
@@ -39,13 +40,15 @@ Correlates alignment scores with benchmarks over languages: r with n, intervals 
 model, benchmark and metric, averages over models, differences between metrics, partial
 correlations, predictions. Of the scores alone: differences, the score at smaller n, layers with
 the peak, and all pairs of languages. RESULTS are results files of the harness, folders with
-them, and CSV files with model, language, benchmark, value.
+them, and tables (CSV, TSV) with model, language, benchmark, value. A table may hold alignment
+scores: rows whose metric is mexa, nasca, ..., or what --alignment names.
 """
 EXAMPLES = """\
 examples:
   neuronxa correlate out/ -o report
   neuronxa correlate old_results/ new_run/ -o report --name /models/llama=meta-llama/Llama-3.1-8B
   neuronxa correlate out/ scores.csv -o report --primary xnli:nasca --covariates resources.csv
+  neuronxa correlate mexa.csv tasks.csv -o report --alignment my_score
 """
 
 
@@ -75,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--between",
         action="store_true",
-        help="correlate benchmarks with each other, too (default where only CSVs are given)",
+        help="correlate benchmarks with each other, too (default for tables without alignment)",
     )
     add(
         "--pivot",
@@ -134,6 +137,7 @@ def run(options: argparse.Namespace) -> int:
     )
     names = model_names(results)
     covariates = gather(results, names, options.covariates)
+    tell([*study.notes, *covariates.notes])
     settings = Settings(
         seed=options.seed,
         resamples=options.resamples,

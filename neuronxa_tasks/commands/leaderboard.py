@@ -20,6 +20,7 @@ from neuronxa_tasks.commands.results_options import (
     read,
     reading_words,
     repeated_words,
+    tell,
 )
 
 if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
@@ -32,7 +33,7 @@ DESCRIPTION = """\
 Compares models: for every benchmark and alignment corpus the models by their macro mean over
 languages, with the ranks that the data allow, and every language. What is not comparable (other n,
 text, tap, shots, task version) is kept apart with the reason; missing cells are shown, counted, and
-never a zero. RESULTS are results files of the harness, folders with them, and CSV files with model,
+never a zero. RESULTS are results files of the harness, folders with them, and tables with model,
 language, benchmark, value.
 """
 EXAMPLES = """\
@@ -128,7 +129,8 @@ def run(options: argparse.Namespace) -> int:
     )
     models, scores = list(model_records(boards)), list(score_records(boards, by))
     command, unmapped = _command(options), sorted(set(results.unmapped["task"]))
-    notes = [*results.notes, *_versions_told(results)]
+    tell(by.notes)
+    notes = [*results.notes, *by.notes, *_versions_told(results)]
     files = {
         "leaderboard.md": write_markdown(
             boards,

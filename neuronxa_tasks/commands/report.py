@@ -20,6 +20,7 @@ from neuronxa_tasks.commands.results_options import (
     read,
     reading_words,
     repeated_words,
+    tell,
 )
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.files import check_file, disk_told, write_whole
@@ -28,7 +29,7 @@ DESCRIPTION = """\
 Writes one HTML page that shows results to people: models, every language beside chance, surface and
 floor, layers, benchmarks, correlations, controls, language pairs, and where each number comes from.
 The page needs no network. What is not comparable is kept apart. RESULTS are results files of the
-harness, folders with them, and CSV files with model, language, benchmark, value.
+harness, folders with them, and tables with model, language, benchmark, value.
 """
 EXAMPLES = """\
 examples:
@@ -97,6 +98,7 @@ def run(options: argparse.Namespace) -> int:
         seed=options.seed, resamples=options.resamples, confidence=options.confidence
     )
     found = correlate(results, names, covariates, settings, options.pivot)
+    tell([*found.notes, *covariates.notes])
     content = gather_content(results, names, paths, matrices, covariates, found, settings)
     page = write_page(
         content,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ _SIZE = 200
 _BLUE, _GREY = "#1f5fa8", "#8a8a8a"
 _NAMES = {"nas": "NAS", "nav": "NAV", "hidden": "hidden states"}
 _COLOURS = {"NAS": "#1f5fa8", "NAV": "#c05a10", "hidden states": "#4d4d4d"}
+_FURTHER = ("#2e7d32", "#7b3fa0", "#b0348b", "#8a6d00")
 
 
 def drawn_pairs(
@@ -213,12 +215,14 @@ def _profile(alt: Any, layers: list[Record]) -> Any:
             }
         )
     present = {row["what"] for rows in panels_of.values() for row in rows}
-    names = [name for name in _COLOURS if name in present]
+    # Published scores have names of their own, and a colour that is left.
+    colours = _COLOURS | dict(zip(sorted(present - set(_COLOURS)), cycle(_FURTHER), strict=False))
+    names = [name for name in colours if name in present]
     colour = alt.Color(
         "what:N",
         title=None,
         legend=alt.Legend(symbolOpacity=1),
-        scale=alt.Scale(domain=names, range=[_COLOURS[name] for name in names]),
+        scale=alt.Scale(domain=names, range=[colours[name] for name in names]),
     )
     x_axis = alt.X(
         "layer:Q", title="layer", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(zero=False)

@@ -123,7 +123,7 @@ def build_study(
             first metric of `METRIC_PREFERENCE` that it has.
         metrics: alignment metrics to use; by default all.
         between: correlate the benchmarks with each other, too. It is always done where all input
-            is published tables, which cannot hold alignment scores.
+            is published tables without an alignment score.
         alone: give a study without pairs where there are alignment scores and no benchmark at all,
             instead of refusing.
 
@@ -214,11 +214,16 @@ def _nothing_in_common(pairs: Sequence[VariablePair]) -> NeuronXAError:
 
 def _lonely_models(everybody: Iterable[str], used: Sequence[str]) -> list[str]:
     lonely = sorted(set(everybody) - set(used))
-    return [
-        f"{model} has no pair of scores in a common language and takes no part; if it is another "
-        "model under a second name, say --name OLD=NEW."
-        for model in lonely
-    ]
+    if not lonely:
+        return []
+    if len(lonely) == 1:
+        told = f"{lonely[0]} has no pair of scores in a common language and takes no part"
+    else:
+        told = (
+            f"{len(lonely)} models have no pair of scores in a common language and take no part: "
+            f"{', '.join(lonely)}"
+        )
+    return [f"{told}; if one is another model under a second name, say --name OLD=NEW."]
 
 
 def _overlap_notes(pairs: Sequence[VariablePair]) -> list[str]:

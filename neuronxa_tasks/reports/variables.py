@@ -21,6 +21,8 @@ ALIGNMENT = (*SCORES, *(f"{score}_max" for score in SCORES), *BASELINES)
 """Alignment metrics that are correlated by default: scores, best layers, and what text alone gives.
 Controls and variants only by name, so that they do not multiply the tests of everybody."""
 NO_PIVOT = "none"
+_PLAIN = ("acc", "accuracy", "value")
+"""The first of these that a benchmark has is called like the benchmark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,9 @@ def _variables_of(
     def label(benchmark: str, metric: str) -> str:
         if kind == "alignment":
             return f"{metric} ({benchmark})" if several else metric
-        plain = metric == "acc" or (metric == "accuracy" and (benchmark, "acc") not in numbers)
+        # `value` is what a table calls a score whose metric it does not say.
+        usual = next((name for name in _PLAIN if (benchmark, name) in numbers), None)
+        plain = metric == usual
         return benchmark if plain else f"{benchmark} {metric}"
 
     def place(key: tuple[str, str]) -> tuple[str, int, str]:
@@ -189,7 +193,9 @@ def _chosen_metrics(
                 f"--metric is {metric!r}, but the results have "
                 f"{', '.join(known) or 'no alignment scores'}. Name one of these."
             )
-    wanted = metrics or [name for name in known if name in ALIGNMENT] or known
+    # A score that this project does not have was declared by the user.
+    usual = [name for name in known if name in ALIGNMENT or name not in METRICS]
+    wanted = metrics or usual or known
     others = [name for name in known if name not in wanted]
     notes = (
         [f"Alignment metrics that were not used: {', '.join(others)} (choose with --metric)."]

@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import re
+import statistics
 import sys
 from pathlib import Path
 
@@ -531,3 +532,100 @@ def test_the_example_in_results_is_what_its_command_makes(data_dir, tmp_path, mo
         return whole.partition("\nVersions: ")[0]
 
     assert text(tmp_path / "out") == text(example)
+
+
+# --- alignment scores from a table --------------------------------------------------------------
+
+
+def tables(folder: Path, models: tuple[str, ...] = ("m", "n", "o")) -> list[Path]:
+    """MEXA as it is published, and two benchmarks that follow it more and less."""
+    codes = list(data.CODES)
+    scores, tasks = ["model,language,metric,value,n"], ["model;language;benchmark;value"]
+    for at, model in enumerate(models):
+        for i, code in enumerate(codes):
+            score = (0.1 + 0.05 * i + 0.03 * ((7 * i + 3 * at) % 5)) * (1 - 0.1 * at)
+            scores.append(f"{model},{code},mexa,{score:.4f},100")
+            scores.append(f"{model},{code},mexa_max,{score**0.5:.4f},100")
+            xnli, belebele = 0.3 + score / 3 + 0.02 * (i % 3), 0.25 + score / 2
+            for name, value in (("xnli", xnli), ("belebele", belebele)):
+                tasks.append(f"{model};{code};{name};" + f"{value:.4f}".replace(".", ","))
+    tasks += ["m;Kiswahili;xnli;0,4", "m;Spanish (Spain);xnli;0,4", "lonely;de;xnli;0,4"]
+    return [
+        data.write(folder / "mexa_flores.csv", "\n".join(scores) + "\n"),
+        data.write(folder / "tasks.csv", "\n".join(tasks) + "\n"),
+    ]
+
+
+def test_published_alignment_is_correlated_with_published_benchmarks(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert correlate(*tables(tmp_path), "-o", out, *QUICK) == 0
+    told = capsys.readouterr().err
+    assert "no known language, so in no table (2): Kiswahili, Spanish (Spain)." in told
+    assert "lonely has no pair of scores in a common language" in told
+    cells = {(row["x"], row["y"]) for row in rows(out / "averages.csv")}
+    # Benchmarks stand against alignment, and not against each other.
+    assert cells == {(x, y) for x in ("mexa", "mexa_max") for y in ("belebele", "xnli")}
+    (row,) = [
+        row
+        for row in rows(out / "correlations.csv")
+        if (row["model"], row["x"], row["y"]) == ("n", "mexa", "xnli")
+    ]
+    codes = [code for code in data.CODES if code != "eng_Latn"]
+    places = [list(data.CODES).index(code) for code in codes]
+    x = [round((0.1 + 0.05 * i + 0.03 * ((7 * i + 3) % 5)) * 0.9, 4) for i in places]
+    y = [
+        round(0.3 + (0.1 + 0.05 * i + 0.03 * ((7 * i + 3) % 5)) * 0.9 / 3 + 0.02 * (i % 3), 4)
+        for i in places
+    ]
+    assert int(row["n"]) == len(codes)
+    assert float(row["r"]) == pytest.approx(statistics.correlation(x, y), abs=1e-9)
+    report = (out / "report.md").read_text(encoding="utf-8")
+    assert "alignment: mexa, mexa_max on mexa_flores" in report
+    assert "Belebele's passages are FLORES passages" in report
+
+
+def test_layers_of_a_published_score_have_their_correlations(tmp_path):
+    lines = ["model,language,metric,layer,value"]
+    for i, code in enumerate(LANGUAGES):
+        lines += [f"m,{code},anc,{layer},{0.1 + 0.05 * i * layer:.3f}" for layer in (2, 4, 6)]
+    path = data.write(tmp_path / "anc.tsv", "\n".join(lines).replace(",", "\t") + "\n")
+    _, tasks = tables(tmp_path)
+    out = tmp_path / "out"
+    words = [path, tasks, "-o", out, "--resamples", "99"]
+    assert correlate(*words) == 2
+    assert correlate(*words, "--alignment", "anc") == 0
+    layers = rows(out / "layers.csv")
+    assert {row["representation"] for row in layers} == {"anc"}
+    assert sorted({int(row["layer"]) for row in layers}) == [2, 4, 6]
+    assert {row["x"] for row in rows(out / "correlations.csv")} == {"anc", "anc_max"}
+    peaks = rows(out / "profiles.csv")
+    assert {row["peak_layer"] for row in peaks} == {"2", "6"}  # the first language is flat
+    assert any(path.name.startswith("layers_") for path in (out / "figures").iterdir())
+
+
+def test_a_model_with_another_metric_takes_part(run, tmp_path):
+    other = content("n")
+    for task, row in other["results"].items():
+        if task.startswith("xnli"):
+            row["acc_norm,none"], row["acc_norm_stderr,none"] = row.pop("acc,none"), 0.01
+    data.write(run.parent / "results_b.json", other)
+    assert correlate(run.parent, "-o", tmp_path / "out", *QUICK, "--metric", "nasca") == 0
+    found = {(row["model"], row["y"]) for row in rows(tmp_path / "out" / "correlations.csv")}
+    assert found == {("m", "xnli"), ("n", "xnli acc_norm")}
+    report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "No metric of xnli is there for all models" in report
+
+
+def test_the_published_scores_of_mexa(tmp_path, data_dir):
+    """The averages that an independent recomputation of these tables gave."""
+    folder = data_dir / "published_scores"
+    out = tmp_path / "out"
+    words = [folder / "mexa_flores.csv", folder / "emma500_tasks.csv", "-o", out, *QUICK]
+    for name in ("belebele", "marc", "xcopa", "xnli", "xstorycloze"):
+        words += ["--benchmark", name]
+    assert correlate(*words, "--metric", "mexa") == 0
+    found = {row["y"]: float(row["r"]) for row in rows(out / "averages.csv")}
+    assert found == pytest.approx(
+        {"belebele": 0.924, "marc": 0.962, "xcopa": 0.825, "xnli": 0.599, "xstorycloze": 0.854},
+        abs=0.0006,
+    )

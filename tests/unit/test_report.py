@@ -176,6 +176,27 @@ def test_names_do_not_turn_the_page_around(tmp_path):
     assert r"<title>lab/\u202egnp.exe\x07!" in page
 
 
+def test_published_alignment_is_on_the_page(tmp_path):
+    """Scores and layers without n, and a score that this project does not know."""
+    lines = ["model,language,metric,layer,value"]
+    for i, code in enumerate(codes(7)):
+        for metric in ("mexa", "anc"):
+            lines += [f"m,{code},{metric},{layer},{0.1 + 0.01 * i * layer:.3f}" for layer in (1, 2)]
+    table = write(tmp_path / "a.csv", "\n".join(lines) + "\n")
+    tasks = [f"m,{code},xnli,{0.4 + 0.05 * i:.2f}" for i, code in enumerate(codes(7))]
+    tasks = write(tmp_path / "t.csv", "\n".join(["model,language,benchmark,value", *tasks]))
+    page = report(tmp_path, table, tasks, "--alignment", "anc")
+    data = data_of(page)
+    assert data["metrics"] == ["mexa", "mexa_max", "anc", "anc_max"]
+    assert {row["n"] for row in data["rows"]} == {None}
+    (profile,) = data["profiles"]
+    assert (profile["what"], profile["first"], len(profile["mean"])) == ("hidden", 1, 2)
+    assert "Layers of anc (a) are not drawn here" in page
+    assert {(pair["x"], pair["y"]) for pair in data["scatter"]} == {
+        (x, "xnli") for x in data["metrics"]
+    }
+
+
 @given(st.recursive(st.text() | st.integers() | st.none(), st.lists, max_leaves=8))
 def test_json_in_a_page_reads_back_and_ends_no_element(value):
     text = as_json({"value": value})

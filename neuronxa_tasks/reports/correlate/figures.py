@@ -99,13 +99,17 @@ def _smaller_n(alt: Any, records: list[Record]) -> Any:
 
 def _profiles(alt: Any, records: list[Record]) -> Any:
     """A row per language, best first; a column per layer."""
+    present = dict.fromkeys(record["representation"] for record in records)
+    titles = _REPRESENTATIONS | {name: name for name in present if name not in _REPRESENTATIONS}
+    shown = {name: title for name, title in titles.items() if name in present}
+    ordered_by = next(iter(shown))
     means: dict[str, list[float]] = defaultdict(list)
     for record in records:
-        if record["representation"] == "nas":
+        if record["representation"] == ordered_by:
             means[record["language"]].append(record["rate"])
     ranked = sorted(means, key=lambda code: -sum(means[code]) / len(means[code]))
     panels = []
-    for representation, title in _REPRESENTATIONS.items():
+    for representation, title in shown.items():
         rows = [
             {key: record[key] for key in ("language", "layer", "rate", "peak")}
             for record in records

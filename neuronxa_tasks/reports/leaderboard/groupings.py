@@ -48,10 +48,12 @@ class Grouping:
     Attributes:
         name: `language`, `script`, `family`, `genus`, or a column of a table.
         labels: language to label; empty for `language`.
+        notes: what was left out of the tables, one sentence each.
     """
 
     name: str
     labels: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     def columns(self, board: Board) -> tuple[Column, ...]:
         """The columns of a board, by name.
@@ -83,8 +85,11 @@ def grouping(name: str, tables: Sequence[str | Path] = ()) -> Grouping:
         "family": {row.code: row.family for row in rows},
         "genus": {row.code: row.genus for row in rows},
     }
+    notes: list[str] = []
     for table in tables:
-        found, _ = read_covariates(table)
+        found, unmapped = read_covariates(table)
+        if unmapped:
+            notes.append(f"{table}: no known language: {', '.join(unmapped)}.")
         for column, cells in found.items():
             if column in known and column == name:
                 raise NeuronXAError(
@@ -111,7 +116,7 @@ def grouping(name: str, tables: Sequence[str | Path] = ()) -> Grouping:
             f"--by is {name!r}, which is no grouping.{hint} Known are {', '.join(known)}; columns "
             "of a CSV file come with --covariates."
         )
-    return Grouping(name, known[name])
+    return Grouping(name, known[name], tuple(notes))
 
 
 def wanted_languages(given: Sequence[str]) -> tuple[str, ...] | None:

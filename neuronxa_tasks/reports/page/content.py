@@ -60,7 +60,7 @@ def gather_content(
     ends, facts = read_files(paths) if paths else ({}, {})
     extra = {**covariates.numbers, **_own_labels(covariates)}
     data = score_data(results, names, ends, extra)
-    data["profiles"] = profile_data(results, names, data)
+    data["profiles"], undrawn = profile_data(results, names, data)
     data["scatter"] = scatter_data(found, data, settings.confidence)
     data["short"] = short_names(found)
     data["excluded"] = list(found.study.excluded) if found.study else []
@@ -85,7 +85,9 @@ def gather_content(
         "correlations": _correlation_view(found),
         "files": [*file_rows(results, facts), *_covariate_files(covariates)],
         "settings": setting_rows(results, facts),
-        "notes": list(dict.fromkeys([*found.notes, *results.notes, *covariates.notes, *notes])),
+        "notes": list(
+            dict.fromkeys([*found.notes, *results.notes, *covariates.notes, *notes, *undrawn])
+        ),
         "unmapped": sorted(set(results.unmapped["task"])),
         "missing": _missing(data, found, covariates, facts),
     }
@@ -172,8 +174,12 @@ def _example(data: Mapping[str, Any]) -> dict[str, Any] | None:
     if not data["rows"] or not data["scores"]:
         return None
     metric = data["scores"][0]
+    if metric not in SCORES:  # of somebody else, and with another meaning
+        return None
     at = {name: i for i, name in enumerate(data["metrics"])}
-    rows = [row for row in data["rows"] if row["v"][at[metric]] is not None]
+    rows = [row for row in data["rows"] if row["v"][at[metric]] is not None and row["n"]]
+    if not rows:
+        return None
     rows.sort(key=lambda row: (row["v"][at[metric]], row["l"]))
     row = rows[len(rows) // 2]
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from neuronxa_tasks.names import BASELINES, CONTROLS, METRIC_PREFERENCE, METRICS, SCORES
 from neuronxa_tasks.reports.page.provenance import Ends
@@ -82,7 +83,7 @@ def score_data(
                 "m": key[0],
                 "c": key[1],
                 "l": key[2],
-                "n": int(line["n"]),
+                "n": None if pd.isna(line["n"]) else int(line["n"]),
                 "t": rounded(
                     fertility.get((line["model"], line["revision"], line["task"]), math.nan)
                 ),
@@ -150,7 +151,7 @@ def _facts(code: str) -> list[str]:
 
 def profile_data(
     results: Results, names: Mapping[tuple[str, str], str], data: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], list[str]]:
     """Hits over the layers: mean over languages, 10th and 90th percentile, and each language.
 
     Rates are shares of the sentence pairs, those of each language (`of`) in thousandths.
@@ -159,13 +160,17 @@ def profile_data(
         results: what was read.
         names: (model, revision) to the model's name.
         data: see `score_data`, for the positions.
+
+    Returns:
+        One entry per model, corpus and representation; and what has none, because the page draws
+        the representations of this project in layers without a gap.
     """
     layers = results.layers[results.layers["direction"] == "mutual"]
     columns = ("model", "revision", "benchmark", "representation", "language", "layer", "rate")
-    rates: dict[tuple[int, int, str], dict[str, list[float]]] = defaultdict(
-        lambda: defaultdict(list)
+    rates: dict[tuple[int, int, str], dict[str, dict[int, float]]] = defaultdict(
+        lambda: defaultdict(dict)
     )
-    for model, revision, corpus, what, code, _, rate in zip(
+    for model, revision, corpus, what, code, layer, rate in zip(
         *(layers[name] for name in columns), strict=True
     ):
         key = (
@@ -173,27 +178,35 @@ def profile_data(
             data["corpora"].index(corpus),
             str(what),
         )
-        rates[key][code].append(float(rate))  # the frame is sorted by layer
+        rates[key][code][int(layer)] = float(rate)  # the frame is sorted by layer
     found = []
+    left_out: dict[str, None] = {}
     for (model_at, corpus_at, what), by_language in sorted(rates.items()):
-        table = np.array(list(by_language.values()))
+        numbers = list(next(iter(by_language.values())))
+        if what not in SCORES.values() or len(numbers) != numbers[-1] - numbers[0] + 1:
+            left_out[f"{what} ({data['corpora'][corpus_at]})"] = None
+            continue
+        table = np.array([list(line.values()) for line in by_language.values()])
         low, high = np.quantile(table, [0.1, 0.9], axis=0)
         found.append(
             {
                 "m": model_at,
                 "c": corpus_at,
                 "what": what,
-                "first": 0 if what == "hidden" else 1,
+                "first": numbers[0],
                 "mean": [rounded(value) for value in table.mean(axis=0)],
                 "low": [rounded(value) for value in low],
                 "high": [rounded(value) for value in high],
                 "of": {
-                    code: [round(1000 * rate) for rate in line]
+                    code: [round(1000 * rate) for rate in line.values()]
                     for code, line in by_language.items()
                 },
             }
         )
-    return found
+    notes = [
+        f"Layers of {name} are not drawn here: `neuronxa correlate` has them." for name in left_out
+    ]
+    return found, notes
 
 
 def score_name(metric: str) -> str:

@@ -206,7 +206,7 @@
     numeric((row) => value(row, `${state.metric}_above_floor`)),
     numeric((row) => value(row, `${state.metric}_floor`)),
     numeric((row) => value(row, "surface")),
-    numeric((row) => 1 / (2 * row.n - 1)),
+    numeric((row) => row.n && 1 / (2 * row.n - 1)),
     numeric((row) => row.n, 0),
     ...extras.map(([, get]) => (D.rows.some((row) => typeof get(row) === "string")
       ? text((row) => get(row) ?? "") : numeric(get))),
