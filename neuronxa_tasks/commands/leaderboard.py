@@ -26,7 +26,7 @@ from neuronxa_tasks.commands.results_options import (
 if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
     from collections.abc import Sequence
 
-    from neuronxa_tasks.reports.boards.board import Board
+    from neuronxa_tasks.reports.boards.entries import Board
     from neuronxa_tasks.results import Results
 
 DESCRIPTION = """\
@@ -106,6 +106,7 @@ def run(options: argparse.Namespace) -> int:
     from neuronxa_tasks.reports.boards.board import build_boards
     from neuronxa_tasks.reports.leaderboard.groupings import grouping, wanted_languages
     from neuronxa_tasks.reports.leaderboard.pages import (
+        duel_records,
         model_records,
         score_records,
         write_latex,
@@ -142,7 +143,8 @@ def run(options: argparse.Namespace) -> int:
         ),
         "leaderboard.tex": write_latex(boards, by, options.confidence),
     }
-    files |= _tables(options, results, boards, models, scores, notes, sorted(files))
+    duels = list(duel_records(boards))
+    files |= _tables(options, results, boards, models, scores, duels, notes, sorted(files))
     write_folder(options.out, files, MADE_BY, INDEX)
     print(_told(boards))
     print(f"{options.out / 'leaderboard.md'}: {len(boards)} board(s)")
@@ -155,6 +157,7 @@ def _tables(
     boards: Sequence[Board],
     models: list[Any],
     scores: list[Any],
+    duels: list[Any],
     notes: list[str],
     pages: list[str],
 ) -> dict[str, bytes]:
@@ -164,6 +167,7 @@ def _tables(
     from neuronxa_tasks.reports.output import to_csv, to_json
 
     files = {"leaderboard.csv": to_csv(models), "scores.csv": to_csv(scores)}
+    files |= {"duels.csv": to_csv(duels)} if duels else {}
     index = {
         "made_by": MADE_BY,
         "schema": 1,

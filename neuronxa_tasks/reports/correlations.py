@@ -199,6 +199,8 @@ def mixed_records(study: Study, settings: Settings) -> Iterator[Record]:
             "standardised": found.standardised,
             "variance_model": found.variance_model,
             "variance_language": found.variance_language,
+            "variance_model_slope": found.variance_model_slope,
+            "variance_language_slope": found.variance_language_slope,
             "variance_residual": found.variance_residual,
             "converged": found.converged,
             "reason": explained(found.reason, pair),

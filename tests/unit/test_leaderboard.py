@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats as scipy_stats
 
 from neuronxa_tasks.cli import main
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.reports.boards.board import Board, build_boards
+from neuronxa_tasks.reports.boards.board import build_boards
+from neuronxa_tasks.reports.boards.entries import Board
 from neuronxa_tasks.reports.boards.ranks import rank_models
 from neuronxa_tasks.reports.boards.same_items import split_models
 from neuronxa_tasks.reports.boards.tables import Cell
@@ -73,16 +75,48 @@ def test_few_languages_have_no_interval_and_every_rank() -> None:
 
 def test_the_interval_is_wider_than_the_plain_bootstrap() -> None:
     """Against scipy's percentile bootstrap, which is too narrow for few languages."""
-    from scipy import stats
-
     scores = seeded(4).normal(0.5, 0.1, 8)
-    plain_ends = stats.bootstrap(
+    plain_ends = scipy_stats.bootstrap(
         (scores,), np.mean, method="percentile", rng=seeded(), n_resamples=9999
     ).confidence_interval
     found = rank_models(scores[None], rng=seeded())
     ratio = (found.high[0] - found.low[0]) / (plain_ends.high - plain_ends.low)
     # Student's t of 7 degrees of freedom over the normal, times sqrt(8 / 7): 1.29.
     assert ratio == pytest.approx(1.29, abs=0.04)
+
+
+def test_pairs_against_scipy_and_a_loop() -> None:
+    scores = seeded(6).normal(0.5, 0.1, (4, 9)) + np.array([[0.0], [0.05], [0.2], [0.5]])
+    found = rank_models(scores, rng=seeded(), n_resamples=50)
+    pairs = [(i, j) for i in range(4) for j in range(i)]
+    p = [float(scipy_stats.ttest_rel(scores[i], scores[j]).pvalue) for i, j in pairs]
+    largest = 0.0
+    for step, place in enumerate(np.argsort(p)):
+        largest = max(largest, min(1.0, (len(p) - step) * p[place]))
+        i, j = pairs[place]
+        assert found.adjusted_p[i, j] == pytest.approx(largest, abs=1e-12)
+        assert found.adjusted_p[j, i] == found.adjusted_p[i, j]
+    told = found.adjusted_p <= 0.05
+    for model in range(4):
+        others = found.means[told[model]]
+        assert found.rank_low[model] == 1 + (others > found.means[model]).sum()
+        assert found.rank_high[model] == 4 - (others < found.means[model]).sum()
+
+
+def test_ranks_that_overlap_may_be_told_apart() -> None:
+    """The middle one is like both its neighbours, which are not like each other."""
+    noise = seeded(7).normal(0, 0.05, (3, 12))
+    noise -= noise.mean(axis=1, keepdims=True)
+    scores = np.array([[0.0], [0.035], [0.07]]) + noise
+    found = rank_models(scores, rng=seeded(), n_resamples=50)
+    assert found.adjusted_p[0, 2] <= 0.05 < min(found.adjusted_p[0, 1], found.adjusted_p[1, 2])
+    assert (found.rank_low[0], found.rank_high[2]) == (2, 2)  # the spans 2-3 and 1-2 share the 2
+
+
+def test_a_constant_lead_is_a_lead_beyond_doubt() -> None:
+    easy = seeded(3).uniform(size=10)
+    assert rank_models(np.stack([easy, easy - 0.001]), rng=seeded()).adjusted_p[0, 1] == 0.0
+    assert rank_models(np.stack([easy, easy]), rng=seeded()).adjusted_p[0, 1] == 1.0
 
 
 def test_all_rank_intervals_hold_at_once() -> None:
@@ -357,13 +391,18 @@ def test_what_is_written(two: Path, capsys: Any) -> None:
     assert "good" in capsys.readouterr().out
     names = {path.name for path in Path("board").iterdir()}
     assert names == {"leaderboard.md", "leaderboard.csv", "leaderboard.json", "leaderboard.tex",
-                     "scores.csv"}  # fmt: skip
+                     "scores.csv", "duels.csv"}  # fmt: skip
+    with Path("board/duels.csv").open(encoding="utf-8", newline="") as file:
+        (alignment, _) = list(csv.DictReader(file))
+    assert (alignment["better"], alignment["worse"]) == ("good", "bad|<b>_x")
+    assert alignment["told_apart"] == "true"
     with Path("board/scores.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     holes = [row for row in rows if row["score"] == ""]
     assert {(row["model"], row["language"]) for row in holes} == {("bad|<b>_x", CODES[7])}
     content = json.loads(Path("board/leaderboard.json").read_text(encoding="utf-8"))
     assert content["boards"][0]["entries"][0]["model"] == "good"
+    assert content["boards"][0]["entries"][0]["better_than"] == ["bad|<b>_x"]
     assert sorted(content["files"]) == sorted(names - {"leaderboard.json"})
     page = Path("board/leaderboard.md").read_text(encoding="utf-8")
     assert "<b>" not in page

@@ -197,20 +197,36 @@ needs_statsmodels = pytest.mark.skipif(
 
 @needs_statsmodels
 def test_the_mixed_model_equals_its_formula():
-    """statsmodels 0.15.0: mixedlm("y ~ x", groups="one", vc_formula={language: ..., model: ...}).
+    """statsmodels 0.15.0: mixedlm("y ~ c", groups="one", vc_formula={"language": "0 + C(language)",
+    "ls": "0 + C(language):c", ...}).fit(reml=True, method=["powell"]), c = x - mean.
 
     The formula fits raw columns and this project standardised ones, and the optimiser stops at
     slightly different places.
     """
     result = mixed_model(X, Y, MODEL, LANGUAGE)
     assert result.converged
-    assert result.slope == pytest.approx(0.2704642201456781, rel=1e-3)
-    assert result.standard_error == pytest.approx(0.035677696533364216, rel=1e-2)
-    assert result.variance_model == pytest.approx(0.00758047, rel=1e-2)
-    assert result.variance_language == pytest.approx(0.0001499, rel=2e-2)
-    assert result.variance_residual == pytest.approx(0.000352, rel=1e-2)
+    assert result.slope == pytest.approx(0.3113969725825064, rel=2e-3)
+    assert result.standard_error == pytest.approx(0.06727711352832122, rel=1e-2)
+    assert result.variance_model == pytest.approx(0.0072442, rel=2e-2)
+    assert result.variance_language_slope == pytest.approx(0.0073795, rel=1e-2)
+    assert result.variance_model_slope == pytest.approx(0.0, abs=1e-6)
+    assert result.variance_residual == pytest.approx(0.00032609, rel=1e-2)
     assert result.interval.low < result.slope < result.interval.high
-    assert result.p < 1e-9
+    assert result.p < 1e-5
+
+
+@needs_statsmodels
+def test_a_slope_of_some_languages_is_not_the_slope_of_languages():
+    """1 in eight languages and -1 in six: on average near 0, as the random slopes say."""
+    draw = rng(3)
+    x = draw.normal(size=(6, 14))
+    y = x * np.array([1.0] * 8 + [-1.0] * 6) + 0.1 * draw.normal(size=(6, 14))
+    model = [f"m{i}" for i in range(6) for _ in range(14)]
+    language = [f"l{j}" for _ in range(6) for j in range(14)]
+    result = mixed_model(x.ravel(), y.ravel(), model, language)
+    assert result.variance_language_slope == pytest.approx(1.0, abs=0.4)
+    assert result.standard_error == pytest.approx(1 / math.sqrt(14), abs=0.07)
+    assert result.p > 0.2
 
 
 @needs_statsmodels

@@ -3,96 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import BASELINES, METRICS, SCORES
+from neuronxa_tasks.reports.boards.entries import Board, Duel, Entry
 from neuronxa_tasks.reports.boards.ranks import rank_models
 from neuronxa_tasks.reports.boards.same_items import split_models
 from neuronxa_tasks.reports.boards.tables import Cells, Key, Tables, chosen_boards, tables_of
 from neuronxa_tasks.results import Results
 
 Missing = Literal["languages", "models"]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One model of a board.
-
-    Attributes:
-        model: its name, with the revision where there are several.
-        scores: language to score; a language that is not there is missing.
-        missing: languages of the board that the model lacks.
-        mean: macro mean over the board's `complete` languages; NaN where it cannot be computed.
-        low: lower end of its interval over other languages; NaN where there is none.
-        high: upper end.
-        rank: 1 is best; equal means share a rank; None where the model is not ranked.
-        rank_low: best rank that the data allow.
-        rank_high: worst rank that the data allow.
-        beside: further means over the same languages: `surface`, `token_overlap`, the floor.
-        reason: why it has no mean or rank, or None.
-    """
-
-    model: str
-    scores: Mapping[str, float]
-    missing: tuple[str, ...]
-    mean: float
-    low: float
-    high: float
-    rank: int | None
-    rank_low: int | None
-    rank_high: int | None
-    beside: Mapping[str, float] = field(default_factory=dict)
-    reason: str | None = None
-
-    @property
-    def n_languages(self) -> int:
-        """Languages that the model has."""
-        return len(self.scores)
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """Models that may be compared, best first.
-
-    Attributes:
-        kind: `alignment` or `benchmark`.
-        benchmark: `neuronxa_flores`, `xnli`, ...
-        label: the same, and in brackets what keeps it apart from other boards of that name.
-        metric: `nasca`, `acc`, ...
-        settings: what is equal for all its values: few-shot, n, pivot, tap, task version, ...
-        languages: that any model has, sorted.
-        complete: over which the mean is taken.
-        entries: ranked ones first, then by name.
-        chance: chance level of this project's alignment scores, 1 / (2n - 1); NaN for others.
-        surface: language to what the bare text gives; empty where it was not computed.
-        lower_is_better: of the metric.
-        apart: why models stand in another board of the same benchmark, or None.
-        notes: what a reader should know, one sentence each.
-    """
-
-    kind: str
-    benchmark: str
-    label: str
-    metric: str
-    settings: Mapping[str, object]
-    languages: tuple[str, ...]
-    complete: tuple[str, ...]
-    entries: tuple[Entry, ...]
-    chance: float
-    surface: Mapping[str, float]
-    lower_is_better: bool
-    apart: str | None
-    notes: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        """Label and metric."""
-        return f"{self.label}: {self.metric}"
 
 
 def build_boards(
@@ -175,7 +100,7 @@ def _board(
         complete = languages
         ranked = [model for model, found in cells.items() if len(found) == len(languages)]
     lower = key in tables.lower
-    found = _positions(cells, ranked, complete, lower, drawing)
+    found, duels = _positions(cells, ranked, complete, lower, drawing)
     entries = [
         Entry(
             model=model,
@@ -198,6 +123,7 @@ def _board(
         languages=languages,
         complete=complete,
         entries=tuple(entries),
+        duels=tuple(duels),
         chance=1 / (2 * pairs - 1)
         if isinstance(pairs, int) and key.kind == "alignment" and key.metric in METRICS
         else math.nan,
@@ -214,16 +140,34 @@ def _positions(
     complete: Sequence[str],
     lower: bool,
     drawing: Mapping[str, Any],
-) -> dict[str, dict[str, Any]]:
-    """The fields of the models that have a mean."""
+) -> tuple[dict[str, dict[str, Any]], list[Duel]]:
+    """The fields of the models that have a mean, and each two of them."""
     if not ranked or not complete:
-        return {}
+        return {}, []
     sign = -1.0 if lower else 1.0
     table = np.array([[cells[model][code].value for code in complete] for model in ranked])
     found = rank_models(sign * table, **drawing)
     ends = np.sort(sign * np.stack([found.low, found.high]), axis=0)
     reason = found.reason and found.reason.replace("to resample", "languages to resample")
-    return {
+    order = sorted(range(len(ranked)), key=lambda i: (-found.means[i], ranked[i]))
+    level = 1.0 - drawing["confidence"]
+    duels = [
+        Duel(
+            ranked[i],
+            ranked[j],
+            float(found.means[i] - found.means[j]),
+            float(found.adjusted_p[i, j]),
+            bool(found.means[i] > found.means[j] and found.adjusted_p[i, j] <= level + 1e-12),
+        )
+        for place, i in enumerate(order)
+        for j in order[place + 1 :]
+        if found.reason is None
+    ]
+    worse: dict[str, list[str]] = defaultdict(list)
+    for duel in duels:
+        if duel.told_apart:
+            worse[duel.better].append(duel.worse)
+    fields = {
         model: {
             "mean": float(sign * found.means[i]),
             "low": float(ends[0, i]),
@@ -231,10 +175,12 @@ def _positions(
             "rank": int(found.ranks[i]),
             "rank_low": int(found.rank_low[i]),
             "rank_high": int(found.rank_high[i]),
+            "better_than": tuple(worse[model]),
             "reason": reason,
         }
         for i, model in enumerate(ranked)
     }
+    return fields, duels
 
 
 def _unranked(missing: Missing) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.reports.boards.board import Board, Entry
+from neuronxa_tasks.reports.boards.entries import Board, Entry
 from neuronxa_tasks.results import read_covariates
 from neuronxa_tasks.text import languages
 

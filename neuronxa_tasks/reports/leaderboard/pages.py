@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from neuronxa_tasks.reports.boards.board import Board, Entry
+from neuronxa_tasks.reports.boards.entries import Board, Entry, better_text
 from neuronxa_tasks.reports.escape import latex, markdown, plain
 from neuronxa_tasks.reports.leaderboard.groupings import LANGUAGE, Column, Grouping
 from neuronxa_tasks.reports.markdown import LONG, interval_text, r_text, span_text, table
@@ -44,6 +45,13 @@ def model_records(boards: Sequence[Board]) -> Iterator[Record]:
             }
 
 
+def duel_records(boards: Sequence[Board]) -> Iterator[Record]:
+    """One row per board and two ranked models."""
+    for board in boards:
+        for duel in board.duels:
+            yield {"board": board.label, "metric": board.metric, **asdict(duel)}
+
+
 def score_records(boards: Sequence[Board], grouping: Grouping) -> Iterator[Record]:
     """One row per board, model and language or group; a missing cell is a row without a score."""
     for board in boards:
@@ -73,8 +81,10 @@ def write_markdown(
     parts = ["# Leaderboard", _overview(boards)]
     parts += [
         "Macro mean over languages, rank, and in brackets the ranks that the data allow "
-        f"({confidence:.0%}, for all models of a board at once; languages are resampled, the same "
-        "for all models). Models whose ranks overlap cannot be told apart."
+        f"({confidence:.0%}, for all models of a board at once: each two models by Student's "
+        "paired t over languages, with Holm's correction for all pairs). Ranks that overlap do not "
+        "mean that two models cannot be told apart: `better than` names those that can, and "
+        "`duels.csv` has the p of all pairs."
     ]
     for board in boards:
         parts += _board(board, grouping, confidence)
@@ -123,13 +133,15 @@ def _board(board: Board, grouping: Grouping, confidence: float) -> list[str]:
     told += [markdown(note) for note in board.notes]
     parts = [f"## {markdown(board.title)}", " ".join(told)]
     beside = list(dict.fromkeys(name for entry in board.entries for name in entry.beside))
-    header = ["rank", "model", "mean", f"{confidence:.0%} interval", "languages", "missing"]
+    header = ["rank", "model", "mean", f"{confidence:.0%} interval", "better than"]
+    header += ["languages", "missing"]
     rows = [
         [
             rank_text(entry),
             markdown(entry.model),
             r_text(entry.mean),
             interval_text(entry.low, entry.high),
+            markdown(better_text(entry)),
             entry.n_languages,
             len(entry.missing),
             *(r_text(entry.beside.get(name, math.nan)) for name in beside),

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from neuronxa_tasks.names import SCORES
-from neuronxa_tasks.reports.boards.board import Board, build_boards
+from neuronxa_tasks.reports.boards.board import build_boards
+from neuronxa_tasks.reports.boards.entries import Board, better_text
 from neuronxa_tasks.reports.confounders import Covariates
 from neuronxa_tasks.reports.estimates import Settings
 from neuronxa_tasks.reports.page.correlation_data import Correlations, scatter_data, short_names
@@ -150,6 +151,7 @@ def _board(board: Board) -> dict[str, Any]:
                 "low": rounded(entry.low),
                 "high": rounded(entry.high),
                 "rank": span(entry.rank_low, entry.rank_high),
+                "better": better_text(entry),
                 "languages": entry.n_languages,
                 "missing": len(entry.missing),
                 "chance": rounded(board.chance),
