@@ -47,7 +47,17 @@ def summary(block: NeuronXABlock) -> str:
         groups.setdefault(key, {})[name] = task
     means = {tuple(mean["tasks"]): mean for mean in block.get("means", [])}
     tables = [_table(tasks, means.get(tuple(sorted(tasks)))) for tasks in groups.values()]
-    return "\n\n".join([*tables, _HOW_TO_READ]) if tables else ""
+    return "\n\n".join([*tables, *_random(block), _HOW_TO_READ]) if tables else ""
+
+
+def _random(block: NeuronXABlock) -> list[str]:
+    count = block["model"]["random_weights"]
+    if not count:
+        return []
+    return [
+        f"ATTENTION: {count} weights were not in the checkpoint and were drawn at random, so these "
+        "are not\nthe scores of the model. Look for a config.json that does not belong to it."
+    ]
 
 
 _HOW_TO_READ = (

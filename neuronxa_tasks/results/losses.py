@@ -20,7 +20,7 @@ from neuronxa_tasks.statistics.rankc import Losses, RankC, rankc
 PIVOT = "en"
 """Code of the language that the others are compared with by default."""
 
-_FILE = re.compile(r"samples_neuronxa_bmlama53_(?P<code>[a-z]+)_\d{4}-.*\.jsonl")
+_FILE = re.compile(r"samples_neuronxa_bmlama53_(?P<code>[a-z]+)_\d{4}-.*\.jsonl(\.gz)?")
 
 
 def rankc_from_samples(
@@ -64,7 +64,7 @@ def sample_files(folder: str | Path) -> dict[str, Path]:
         NeuronXAError: A language has several files, so that there is more than one run.
     """
     found: dict[str, Path] = {}
-    for path in sorted(Path(folder).rglob("samples_neuronxa_bmlama53_*.jsonl")):
+    for path in sorted(Path(folder).rglob("samples_neuronxa_bmlama53_*.jsonl*")):
         match = _FILE.fullmatch(path.name)
         if match is None:
             continue

@@ -252,6 +252,15 @@ def test_ignored_tasks_may_differ(tmp_path: Path, baseline: Path) -> None:
     assert gate("--baseline", baseline, "--candidate", new, "--config", "gate.toml") == 0
 
 
+def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path, baseline: Path, capsys: Any) -> None:
+    Path("gate.toml").write_text('ignore = ["xnly_*", "xnli_fr"]\n', encoding="utf-8")
+    words = ("--baseline", baseline, "--candidate", candidate(tmp_path), "--config", "gate.toml")
+    assert gate(*words) == 0
+    told = capsys.readouterr().out
+    assert "`ignore` has 'xnly_*', which fits no task" in told
+    assert "'xnli_fr'" not in told
+
+
 def test_other_documents_are_not_compared(tmp_path: Path, baseline: Path, capsys: Any) -> None:
     new = candidate(tmp_path)
     (file,) = new.glob("samples_xnli_fr_*")

@@ -83,7 +83,7 @@ def run_block() -> Any:
     }
     return {
         "schema": 1,
-        "model": {},
+        "model": {"random_weights": 0},
         "versions": {},
         "tasks": {f"t_{code}": {**facts, "target": code} for code in ("fra_Latn", "deu_Latn")},
         "means": [
@@ -113,6 +113,13 @@ def test_the_table_has_all_that_a_score_is_compared_with() -> None:
     ]  # fmt: skip
     assert cells[4][2] == "0.350 [0.270, 0.430]"
     assert "strict nearest neighbours" in summary(run_block())
+
+
+def test_weights_drawn_at_random_are_told_below_the_table() -> None:
+    block = run_block()
+    assert "drawn at random" not in summary(block)
+    told = summary(block | {"model": block["model"] | {"random_weights": 18}})
+    assert "ATTENTION: 18 weights were not in the checkpoint" in told
 
 
 def test_without_scores_there_is_no_table() -> None:

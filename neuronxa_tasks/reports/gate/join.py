@@ -12,7 +12,7 @@ from neuronxa_tasks.reports.gate.comparable import NotComparable, difference, sc
 from neuronxa_tasks.reports.gate.compare import PAIRED, Comparison, compare
 from neuronxa_tasks.reports.gate.groups import compare_groups
 from neuronxa_tasks.reports.gate.rules import Rules
-from neuronxa_tasks.reports.gate.selection import check_languages, looked_at
+from neuronxa_tasks.reports.gate.selection import check_languages, looked_at, unfitting
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,10 @@ def join(baseline: Checkpoint, candidate: Checkpoint, rules: Rules) -> Joined:
         )
     if baseline.fingerprint and baseline.fingerprint == candidate.fingerprint:
         notes.append("Both results are of the same weights.")
+    notes += [
+        f"`ignore` has {pattern!r}, which fits no task, benchmark or language of the two."
+        for pattern in unfitting(baseline, candidate, rules)
+    ]
     return Joined(
         comparisons=(*tasks, *compare_groups(compared, rules)),
         missing=missing,

@@ -59,8 +59,18 @@ def _usual(metrics: Iterable[str]) -> str:
 
 
 def _ignored(score: Score, rules: Rules) -> bool:
+    return any(_fits(score, pattern) for pattern in rules.ignore)
+
+
+def _fits(score: Score, pattern: str) -> bool:
     names = (score.task, score.benchmark, score.language)
-    return any(fnmatchcase(name, pattern) for pattern in rules.ignore for name in names if name)
+    return any(fnmatchcase(name, pattern) for name in names if name)
+
+
+def unfitting(baseline: Checkpoint, candidate: Checkpoint, rules: Rules) -> list[str]:
+    """Patterns of `ignore` that fit nothing: one set of rules may serve several runs."""
+    scores = [*baseline.scores.values(), *candidate.scores.values()]
+    return [pattern for pattern in rules.ignore if not any(_fits(s, pattern) for s in scores)]
 
 
 def check_languages(rules: Rules, scores: Iterable[Score]) -> None:
