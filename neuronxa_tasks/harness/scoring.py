@@ -68,7 +68,11 @@ def score(
     scored: dict[str, Pairs] = {}
     for name, pairs in tasks.items():
         if pairs.settings["pivot"] == pairs.settings["target"]:
-            logger.info("%s: the target is the pivot itself; it has no score.", name)
+            logger.warning(
+                "%s has no score: its target is the pivot itself. For one, set another pivot with "
+                "--metadata, or choose another task.",
+                name,
+            )
             yield name, dict.fromkeys(pairs.lines), None
         else:
             scored[name] = pairs

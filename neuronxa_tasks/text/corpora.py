@@ -1,7 +1,7 @@
-"""Parallel sentences: from a folder, from the official archive, from the Hub, or shipped.
+"""The corpora by name: which languages each has, and which module finds its text.
 
-A corpus knows its languages and where its text may come from. Nothing is downloaded here except
-through the `datasets` library; `neuronxa_tasks.text.fetch` brings the official archive.
+Nothing is downloaded on the way to a text except through the `datasets` library;
+`neuronxa_tasks.text.fetch` brings the official archive of FLORES-200.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from types import MappingProxyType
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.text.flores import find_flores, flores_codes
+from neuronxa_tasks.text.folders import one_per_language
 from neuronxa_tasks.text.languages import languages
-from neuronxa_tasks.text.parallel import Corpus, Source, one_per_language
+from neuronxa_tasks.text.parallel import Corpus, Source
 from neuronxa_tasks.text.shipped import find_shipped, shipped_codes
 from neuronxa_tasks.text.tatoeba import find_tatoeba
 
@@ -38,7 +39,7 @@ def _find_folder(pivot: str, target: str, data_dir: Path | None) -> Source:
             "This task has no data_dir, so its text cannot be found. Make the task configs again "
             "with `neuronxa tasks new`, or set data_dir with --metadata."
         )
-    return one_per_language(data_dir, pivot, target, (".txt",))
+    return one_per_language(data_dir, [pivot], [target], ("{}.txt",))
 
 
 CORPORA: Mapping[str, Corpus] = MappingProxyType(
@@ -50,7 +51,7 @@ CORPORA: Mapping[str, Corpus] = MappingProxyType(
                 flores_codes(),
                 True,
                 find_flores,
-                ("flores200_dataset/devtest", "flores200/devtest", "flores"),
+                ("flores200_dataset", "flores200", "flores"),
             ),
             Corpus(
                 "tatoeba",

@@ -1,7 +1,8 @@
-"""FLORES-200: from a folder, from the official archive, or from the Hub."""
+"""FLORES-200: from a folder, from the archive that was fetched, or from the Hub."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -9,21 +10,52 @@ from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.files import cache_folder
+from neuronxa_tasks.text.folders import one_per_language, pair_of_files
 from neuronxa_tasks.text.hub import hub_configs, hub_errors, hub_rows
 from neuronxa_tasks.text.languages import find, language, languages
 from neuronxa_tasks.text.manifest import check_manifest
-from neuronxa_tasks.text.parallel import Source, one_per_language, pair_of_files
+from neuronxa_tasks.text.parallel import Source
+from neuronxa_tasks.text.rows import sentences
 
 SPLIT = "devtest"
 ARCHIVE = "flores200_dataset"
 """Top folder of the official release, and of what `neuronxa fetch` unpacks."""
 FLORES_HUB = "openlanguagedata/flores_plus"
+"""FLORES+, the release that is still corrected."""
+
+_CODE = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}(?:_[a-z]{4}[0-9]{4})?")
+_BY_SPLIT = (
+    "{{}}.{split}", "{split}/{{}}.{split}",  # the release, by its folder or by its root
+    "{split}.{{}}", "{split}/{split}.{{}}",  # FLORES+ as a zip file
+    "{split}/{{}}.jsonl", "{split}/{{}}.parquet",  # FLORES+ on the Hub
+    "{{}}/{split}-00000-of-00001.parquet",  # facebook/flores on the Hub, and its later form
+    "data/language/{{}}/{split}-00000-of-00001.parquet",
+    "{{}}/{split}/0000.parquet",  # what the Hub makes of a script, such as Muennighoff/flores200
+)  # fmt: skip
+LAYOUTS = (
+    *(layout.format(split=split) for split in (SPLIT, "dev") for layout in _BY_SPLIT),
+    "{}.txt", "{}.jsonl", "{}.parquet",
+)  # fmt: skip
+"""Forms in which people have FLORES in a folder, with `{}` for the code; the first one is taken."""
 
 
 @cache
 def flores_codes() -> tuple[str, ...]:
     """The 204 languages of FLORES-200."""
     return tuple(row.code for row in languages() if row.flores)
+
+
+@cache
+def flores_names(code: str) -> tuple[str, ...]:
+    """The codes of a language's text in FLORES-200 and FLORES+, which renamed some; its own first.
+
+    >>> flores_names("zho_Hans")
+    ('zho_Hans', 'chi_Hans', 'cmn_Hans')
+    """
+    row = language(code)
+    others = (name for alias in row.aliases for name in (alias, f"{alias}_{row.script}"))
+    known = (name for name in others if _CODE.fullmatch(name) and find(name) == row)
+    return tuple(dict.fromkeys((code, *known)))
 
 
 def is_unpacked(folder: Path, codes: Sequence[str]) -> bool:
@@ -68,7 +100,7 @@ def _holds_anything(folder: Path) -> bool:
 def find_flores(pivot: str, target: str, data_dir: Path | None) -> Source:
     """The source of a pair: `data_dir`, the archive if it was fetched, or FLORES+ on the Hub."""
     if data_dir is not None:
-        return one_per_language(data_dir, pivot, target, (".devtest", ".dev", ".txt"))
+        return one_per_language(data_dir, flores_names(pivot), flores_names(target), LAYOUTS)
     archive = cache_folder() / ARCHIVE
     if is_unpacked(archive, (pivot, target)):
         names = (f"{pivot}.{SPLIT}", f"{target}.{SPLIT}")
@@ -90,24 +122,18 @@ def _hub_flores(code: str) -> Iterator[str]:
         '--metadata \'{"data_dir": "..."}\'.'
     )
     with hub_errors(f"The list of languages of {FLORES_HUB}", next_step):
-        names = hub_configs(FLORES_HUB)
-    # FLORES+ renamed some languages of FLORES-200; the language table knows both names.
-    if names == ("default",):  # what `datasets` says of a gated set offline, cached or not
-        same = [code, *(alias for alias in language(code).aliases if len(alias) == len(code))]
-    else:
-        same = [name for name in names if name == code or _table_code(name) == code]
-    if not same:
+        there = hub_configs(FLORES_HUB)
+    # `default` is what `datasets` says of a gated set offline, cached or not.
+    names = [name for name in flores_names(code) if name in there or there == ("default",)]
+    if not names:
         raise NeuronXAError(
-            f"FLORES+ has no language {code} any more ({len(names)} languages looked through). "
+            f"FLORES+ has no language {code} any more ({len(there)} languages looked through). "
             "Run `neuronxa fetch flores200` once for the original release."
         )
-    rows = _first_hub_rows(sorted(same, key=code.__ne__), next_step)
-    # The row order is not promised; the id is the line number of the release.
-    for row in sorted(rows, key=lambda row: int(row["id"])):
-        yield str(row["text"]).strip()
+    yield from sentences(_first_rows(names, next_step), f"{FLORES_HUB} ({code}, {SPLIT})")
 
 
-def _first_hub_rows(names: list[str], next_step: str) -> tuple[dict[str, Any], ...]:
+def _first_rows(names: Sequence[str], next_step: str) -> tuple[dict[str, Any], ...]:
     """Rows of the first name that loads; else the error of the first."""
     errors: list[NeuronXAError] = []
     for name in names:
@@ -116,8 +142,3 @@ def _first_hub_rows(names: list[str], next_step: str) -> tuple[dict[str, Any], .
         except NeuronXAError as error:  # noqa: PERF203
             errors.append(error)
     raise errors[0]
-
-
-def _table_code(name: str) -> str | None:
-    language = find(name)
-    return None if language is None else language.code

@@ -11,7 +11,6 @@ from neuronxa_tasks.errors import NeuronXAError
 LONGEST = 1_000_000
 """Characters of a line. Longer ones are not sentences, and would not stay within the memory."""
 
-
 _FOREIGN = {  # how such files begin; UTF-32 first, its mark begins with that of UTF-16
     codecs.BOM_UTF32_LE: ("UTF-32", "iconv -f UTF-32 -t UTF-8"),
     codecs.BOM_UTF32_BE: ("UTF-32", "iconv -f UTF-32 -t UTF-8"),
@@ -23,6 +22,17 @@ _FOREIGN = {  # how such files begin; UTF-32 first, its mark begins with that of
     b"\xfd7zXZ": ("an xz archive", "unxz"),
     b"\x28\xb5\x2f\xfd": ("a zstd archive", "unzstd"),
 }
+
+
+NUL = (
+    "has a NUL character in line {}, which no text has: it may be UTF-16 or a binary file. Convert "
+    "it, for example with `iconv -f UTF-16 -t UTF-8`."
+)
+"""What a file is, after its name; takes the number of the line."""
+ONE_LINE = (
+    "has carriage returns but no line feeds, so it is one line. Convert it: `tr '\\r' '\\n'`."
+)
+"""What a file is, after its name."""
 
 
 def not_utf8(data: bytes, at: int, where: str) -> str:
@@ -40,17 +50,6 @@ def not_utf8(data: bytes, at: int, where: str) -> str:
         f"is not UTF-8: byte {data[at]:#04x} at {where}. Convert it, for example with `iconv -f "
         "LATIN1 -t UTF-8`."
     )
-
-
-NUL = (
-    "has a NUL character in line {}, which no text has: it may be UTF-16 or a binary file. Convert "
-    "it, for example with `iconv -f UTF-16 -t UTF-8`."
-)
-
-
-ONE_LINE = (
-    "has carriage returns but no line feeds, so it is one line. Convert it: `tr '\\r' '\\n'`."
-)
 
 
 def read_lines(path: Path) -> Iterator[str]:

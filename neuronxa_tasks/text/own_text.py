@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 
 from neuronxa_tasks.errors import NeuronXAError
@@ -91,6 +92,7 @@ def read_folder(folder: Path, pivot: str) -> tuple[dict[str, list[str]], list[st
         )
     elif any(len(lines) < 2 for lines in texts.values()):
         problems.append("The files have one line each; a nearest neighbour needs at least two.")
+    problems += _copies(texts, pivot)
     if problems:
         listed = "\n".join(f"- {problem}" for problem in problems)
         raise NeuronXAError(
@@ -98,6 +100,17 @@ def read_folder(folder: Path, pivot: str) -> tuple[dict[str, list[str]], list[st
             "files and run the command again."
         )
     return texts, notes
+
+
+def _copies(texts: Mapping[str, Sequence[str]], pivot: str) -> Iterable[str]:
+    """Files that are the pivot's under another name: a corpus refuses them."""
+    bare = {code: [line.strip() for line in lines] for code, lines in texts.items()}
+    for code, lines in bare.items():
+        if code != pivot and lines == bare.get(pivot):
+            yield (
+                f"{code}.txt holds the same text as {pivot}.txt, so every score would be 1 without "
+                "any alignment: one was copied over the other. Put the right file back."
+            )
 
 
 def _decode(path: Path, problems: list[str], notes: list[str]) -> str | None:
@@ -175,6 +188,10 @@ def score_warnings(texts: Mapping[str, Sequence[str]], pivot: str) -> Iterable[s
                 f"({len(copied) / n:.1%}: {_lines(copied)}). Copied text raises scores without any "
                 "alignment."
             )
+    others = {code: tuple(line.strip() for line in raw) for code, raw in texts.items()}
+    for one, two in combinations(others, 2):
+        if others[one] == others[two]:
+            yield f"{one}.txt and {two}.txt hold the same text. One was copied over the other."
     named: dict[str, list[str]] = {}
     for code in texts:
         if row := find(code):

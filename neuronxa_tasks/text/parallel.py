@@ -1,4 +1,7 @@
-"""Parallel text: where a language pair lies, and its first n lines, read and checked."""
+"""A corpus: a name, its languages, and the first n lines of a pair, read and checked.
+
+Where the text of a pair lies is for each corpus to say, in a file of its own; see `corpora`.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,11 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.text.lines import NUL, ONE_LINE, not_utf8, read_lines
+from neuronxa_tasks.text.lines import NUL, ONE_LINE, not_utf8
 
 ENGLISH = "eng_Latn"
 
@@ -83,7 +85,8 @@ class Corpus:
 
         Raises:
             NeuronXAError: A code that the corpus does not have, a missing or unreadable file,
-                an empty line, different numbers of lines, or fewer lines than n.
+                an empty line, different numbers of lines, fewer lines than n, or one text under
+                the names of two languages.
         """
         self._check(target, "The target")
         if self.any_pivot:
@@ -93,29 +96,32 @@ class Corpus:
                 f"The pivot of {self.name} is {pivot!r}, but all its pairs are with English. "
                 "Leave the pivot out, or use FLORES for other pivots."
             )
-        folder = None if data_dir is None else Path(data_dir).expanduser()
-        if folder is not None and not folder.is_dir():
+        try:
+            source = self.find(pivot, target, self._folder(data_dir))
+        except OSError as error:
             raise NeuronXAError(
-                f"data_dir is {str(data_dir)!r}, which is not a folder. Give the folder that "
-                f"holds the files of {self.name}."
-            )
-        if folder is not None:
-            inside = (folder / name for name in self.subfolders)
-            folder = next((each for each in inside if each.is_dir()), folder)
-        source = self.find(pivot, target, folder)
+                f"{error.filename or data_dir} cannot be read: {error.strerror or error}. Make it "
+                "readable, or give another data_dir."
+            ) from None
         if n is not None and n < 2:
             raise NeuronXAError(
                 f"n is {n}; at least two sentence pairs are needed, since a nearest neighbour "
                 "among one sentence means nothing. 100 is the usual number."
             )
         (pivot_name, open_pivot), (target_name, open_target) = source.pivot, source.target
-        pivot_lines, pivot_total = _read(pivot_name, source.where, open_pivot, n)
-        target_lines, target_total = _read(target_name, source.where, open_target, n)
+        pivot_lines, pivot_total, pivot_hash = _read(pivot_name, source.where, open_pivot, n)
+        target_lines, target_total, target_hash = _read(target_name, source.where, open_target, n)
         if pivot_total != target_total:
             raise NeuronXAError(
                 f"{pivot_name} has {pivot_total} lines and {target_name} has {target_total} (in "
                 f"{source.where}), so the lines cannot be parallel. Use two files of one release, "
                 "with one sentence per line."
+            )
+        if target_hash == pivot_hash and target != pivot:
+            raise NeuronXAError(
+                f"{pivot_name} and {target_name} (in {source.where}) hold the same text, so every "
+                "score would be 1 without any alignment: one was copied over the other. Put the "
+                "right file back."
             )
         if n is not None and target_total < n:
             raise NeuronXAError(
@@ -127,6 +133,19 @@ class Corpus:
         digest = hashlib.sha256("\n".join(chosen[0] + chosen[1]).encode("utf-8")).hexdigest()
         facts = {"kind": source.kind, "where": source.where, **source.extra, "sha256": digest}
         return ParallelText(chosen[0], chosen[1], facts)
+
+    def _folder(self, data_dir: str | Path | None) -> Path | None:
+        """The folder of this corpus in a folder that may serve several."""
+        if data_dir is None:
+            return None
+        folder = Path(data_dir).expanduser()
+        if not folder.is_dir():
+            raise NeuronXAError(
+                f"data_dir is {str(data_dir)!r}, which is not a folder. Give the folder that "
+                f"holds the files of {self.name}."
+            )
+        inside = (folder / name for name in self.subfolders)
+        return next((each for each in inside if each.is_dir()), folder)
 
     def _check(self, code: str, what: str) -> None:
         if not self.codes or code in self.codes:
@@ -141,14 +160,16 @@ class Corpus:
 
 def _read(
     name: str, where: str, open_lines: Callable[[], Iterator[str]], n: int | None
-) -> tuple[list[str], int]:
-    """Keep the first n lines, count all: unequal lengths show only at the end."""
+) -> tuple[list[str], int, bytes]:
+    """The first n lines, and the number and the digest of all."""
     kept: list[str] = []
     total = 0
+    digest = hashlib.sha256()
     file = f"{name} (in {where})"
     try:
         for line in open_lines():
             total += 1
+            digest.update(f"{line}\n".encode())
             if n is None or total <= n:
                 kept.append(line)
             if "\0" in line:
@@ -171,42 +192,4 @@ def _read(
             f"Line {kept.index('') + 1} of {file} is empty, so it has no partner in the other "
             "language. Remove the line from every language of the corpus."
         )
-    return kept, total
-
-
-def pair_of_files(kind: str, folder: Path, names: tuple[str, str], **extra: str) -> Source:
-    """The source of two files in one folder."""
-    pivot, target = names
-    return Source(
-        kind,
-        str(folder),
-        (pivot, lambda: read_lines(folder / pivot)),
-        (target, lambda: read_lines(folder / target)),
-        extra,
-    )
-
-
-def one_per_language(folder: Path, pivot: str, target: str, suffixes: tuple[str, ...]) -> Source:
-    """Files `<code><suffix>` in one folder; both languages with the same suffix."""
-    for suffix in suffixes:
-        names = (f"{pivot}{suffix}", f"{target}{suffix}")
-        if all((folder / name).is_file() for name in names):
-            return pair_of_files("folder", folder, names)
-    lacking = [
-        code
-        for code in (pivot, target)
-        if not any((folder / f"{code}{suffix}").is_file() for suffix in suffixes)
-    ]
-    if not lacking:
-        raise NeuronXAError(
-            f"{folder} holds {pivot} and {target} with different endings ({', '.join(suffixes)}), "
-            "which are different sentences. Put one split into the folder."
-        )
-    wanted = " or ".join(f"{lacking[0]}{suffix}" for suffix in suffixes)
-    there = sorted(path.name for path in islice(folder.iterdir(), 10_000) if path.is_file())
-    shown = ", ".join(there[:5]) + (", ..." if len(there) > 5 else "")
-    raise NeuronXAError(
-        f"The folder {folder} has no file for {' and '.join(lacking)}: looked for {wanted}, found "
-        f"{len(there)} files ({shown or 'none'}). Add the file, choose another language, or leave "
-        "data_dir out."
-    )
+    return kept, total, digest.digest()

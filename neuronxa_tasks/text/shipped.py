@@ -1,13 +1,15 @@
-"""Text that the package ships."""
+"""Text that the package ships: the hand-written sentences and the toy world's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from neuronxa_tasks.text.parallel import Source, pair_of_files
+from neuronxa_tasks.text.folders import pair_of_files
+from neuronxa_tasks.text.parallel import Source
 
 DATA = Path(__file__).parent / "data"
+"""A folder per corpus, with a file `<code>.txt` per language."""
 
 
 def find_shipped(folder: str) -> Callable[[str, str, Path | None], Source]:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.text.folders import pair_of_files
 from neuronxa_tasks.text.hub import hub_rows
-from neuronxa_tasks.text.parallel import Source, pair_of_files
+from neuronxa_tasks.text.parallel import Source
 
 TATOEBA_HUB = "mteb/tatoeba-bitext-mining"
-
-
+"""The copy of LASER's test set that has all 112 pairs."""
 TATOEBA_REVISION = "9080400076fbadbb4c4dcb136ff4eddc40b42553"
 
 

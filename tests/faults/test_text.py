@@ -104,25 +104,25 @@ def test_a_line_without_an_end(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def million(path: Path, lines: int) -> None:
+def million(path: Path, lines: int, text: bytes) -> None:
     with path.open("wb") as file:
         for start in range(0, lines, 10_000):
             count = min(10_000, lines - start)
-            file.write(b"".join(b"a sentence of number %d\n" % (start + i) for i in range(count)))
+            file.write(b"".join(text + b" %d\n" % (start + i) for i in range(count)))
 
 
 def test_a_million_lines_are_streamed(tmp_path: Path) -> None:
-    million(tmp_path / "aaa.txt", 1_000_000)
-    million(tmp_path / "bbb.txt", 1_000_000)
+    million(tmp_path / "aaa.txt", 1_000_000, b"a sentence of number")
+    million(tmp_path / "bbb.txt", 1_000_000, b"une phrase au nombre")
     tracemalloc.start()
     try:
         text = load(tmp_path)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert text.target[99] == "a sentence of number 99"
+    assert text.target[99] == "une phrase au nombre 99"
     assert peak < 2**20, peak  # the two files have 58 MB
 
-    million(tmp_path / "bbb.txt", 999_999)
+    million(tmp_path / "bbb.txt", 999_999, b"une phrase au nombre")
     with pytest.raises(NeuronXAError, match=r"has 1000000 lines and bbb\.txt has 999999"):
         load(tmp_path)

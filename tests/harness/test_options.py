@@ -314,7 +314,8 @@ def test_identical_text_is_one_but_for_repeated_sentences(lm: NeuronXALM, tmp_pa
     english = CORPORA["mini"].load("eng_Latn", "fra_Latn", 30).pivot
     for lines, expected in ((english, 1.0), ((*english[:-1], english[0]), 28 / 30)):
         for code in ("eng_Latn", "fra_Latn"):
-            (tmp_path / f"{code}.txt").write_text("\n".join(lines), encoding="utf-8")
+            text = "\n".join([*lines, f"not used, and without it the files were one: {code}"])
+            (tmp_path / f"{code}.txt").write_text(text, encoding="utf-8")
         results = run(lm, task, metadata={"data_dir": str(tmp_path), "n": 30})
         found = {**scores(results, task), "surface": results["results"][task]["surface,none"]}
         assert found == pytest.approx(dict.fromkeys(found, expected), abs=1e-12)
