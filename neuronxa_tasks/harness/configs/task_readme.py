@@ -108,8 +108,8 @@ the ones MEXA uses.
 
 The text comes from the first of these that is there:
 
-1. a folder, `--metadata '{"data_dir": "..."}'`, with `<code>.devtest`, `<code>.dev` or
-   `<code>.txt`,
+1. a folder, `--metadata '{"data_dir": "..."}'`, with `<code>.devtest` or `<code>.txt`, the
+   release's root, or FLORES+ as text, JSONL or parquet (all forms: `docs/benchmarks.md`),
 2. the official archive, once downloaded by `neuronxa fetch flores200`,
 3. `openlanguagedata/flores_plus` on the Hub. It is gated: accept its terms and log in first.
 
