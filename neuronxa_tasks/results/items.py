@@ -40,7 +40,11 @@ class Items:
         return float(self.values.mean() / self.unit) if len(self.values) else math.nan
 
 
-def read_items(path: str | Path, metric: str, value: float) -> Items | None:
+class IncompleteSamples(NeuronXAError):  # noqa: N818 - says what the samples are
+    """A samples file that has fewer documents than were scored."""
+
+
+def read_items(path: str | Path, metric: str, value: float, n: int | None = None) -> Items | None:
     """Reads the values of a metric.
 
     Args:
@@ -49,15 +53,24 @@ def read_items(path: str | Path, metric: str, value: float) -> Items | None:
             `navca` and `mexa` an item's value counts the layers in which it is a hit; for
             `<score>_max` it is a hit in the best layer of this model (the first of several).
         value: the metric of the task in the results file.
+        n: documents that were scored, where that is known.
 
     Returns:
         None where the metric is no mean over items (perplexity, corpus F1): nothing can be paired.
 
     Raises:
+        IncompleteSamples: fewer documents than n, or none.
         NeuronXAError: a damaged file, a document twice, or a mean that is not the value although it
             must be.
     """
     samples = read_samples(path)
+    logged = len({sample["doc_id"] for sample in samples})
+    if logged < max(1, n or 0):
+        raise IncompleteSamples(
+            f"{path} has {logged} documents"
+            + (f" of the {n} that were scored" if n else "")
+            + ", so it was cut off. Run the task again with --log_samples."
+        )
     name, _, filtered = metric.partition(",")
     chosen = [
         sample for sample in samples if str(sample.get("filter", "none")) == (filtered or "none")

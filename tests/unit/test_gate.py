@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -20,10 +21,19 @@ from hypothesis import strategies as st
 from neuronxa_tasks import statistics
 from neuronxa_tasks.cli import main
 from neuronxa_tasks.reports.gate.checkpoint import Score
-from neuronxa_tasks.reports.gate.compare import COUNTS, ERRORS, PAIRED, compare, compare_items
+from neuronxa_tasks.reports.gate.compare import (
+    BOUNDED,
+    COUNTS,
+    ERRORS,
+    PAIRED,
+    Comparison,
+    compare,
+    compare_items,
+)
 from neuronxa_tasks.reports.gate.groups import compare_groups
 from neuronxa_tasks.reports.gate.join import Joined
 from neuronxa_tasks.reports.gate.rules import Limits, Rules
+from neuronxa_tasks.reports.gate.signs import NO_INTERVAL, normal_p, sign_flip_p
 from neuronxa_tasks.reports.gate.verdict import adjust, judge
 from neuronxa_tasks.results.items import Items
 
@@ -142,7 +152,35 @@ def test_a_missing_task_is_no_pass(tmp_path: Path, baseline: Path, capsys: Any) 
     assert "not in the candidate" in found["reasons"][0]
     Path("gate.toml").write_text("allow_missing = true\n", encoding="utf-8")
     assert gate("--baseline", baseline, "--candidate", new, "--config", "gate.toml") == 0
-    assert "1 not tested" in capsys.readouterr().out
+    assert "1 skipped" in capsys.readouterr().out
+
+
+def bare(folder: Path, value: float) -> Path:
+    """A score of which nothing else is known."""
+    made = data.results(folder.name, {}, {})
+    made["results"]["mystery"] = {"acc,none": value}
+    made["configs"]["mystery"] = {"num_fewshot": 0}
+    data.write(folder / "results_x.json", made)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("after", "code"),
+    [(0.01, 1), (0.48, 1), (0.481, 0), (0.49, 0), (0.9, 0)],
+)
+def test_untested_is_not_passed(tmp_path: Path, after: float, code: int, capsys: Any) -> None:
+    """A drop of `min_effect` = .01 or more that no test can judge."""
+    sides = "--baseline", bare(tmp_path / "old", 0.49), "--candidate", bare(tmp_path / "new", after)
+    assert gate(*sides, "-o", "x") == code
+    told = capsys.readouterr().out
+    assert "1 of them could not be tested" in told
+    found = finding(Path("x"), "mystery", "acc")
+    assert found["status"] == ("untested" if code else "pass")
+    if code:
+        assert "FAIL: untested 1" in told
+        assert "set min_effect of [metric.acc]" in found["reasons"][0]
+    Path("gate.toml").write_text("[metric.acc]\nmin_effect = 0.5\n", encoding="utf-8")
+    assert gate(*sides, "--config", "gate.toml") == 0  # said to be acceptable
 
 
 def test_a_task_of_the_candidate_alone_is_told(tmp_path: Path, baseline: Path, capsys: Any) -> None:
@@ -269,6 +307,32 @@ def test_other_documents_are_not_compared(tmp_path: Path, baseline: Path, capsys
     assert "different items" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("side", ["old", "new"])
+@pytest.mark.parametrize("left", [0, 70])
+def test_samples_that_were_cut_off_are_not_compared(
+    tmp_path: Path, baseline: Path, capsys: Any, side: str, left: int
+) -> None:
+    new = candidate(tmp_path)
+    (file,) = (baseline if side == "old" else new).glob("samples_xnli_fr_*")
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(lines[:left]), encoding="utf-8")
+    assert gate("--baseline", baseline, "--candidate", new) == 3
+    assert f"has {left} documents of the 80 that were scored" in capsys.readouterr().err
+
+
+def test_samples_of_an_unknown_number_must_not_be_empty(tmp_path: Path, capsys: Any) -> None:
+    for name in ("old", "new"):
+        made = gate_data.content(name, {}, ANSWERS)
+        del made["n-samples"]
+        gate_data.write(tmp_path / name, name, {}, ANSWERS, made=made)
+    sides = "--baseline", tmp_path / "old", "--candidate", tmp_path / "new"
+    for name, told in (("new", "n = 80 and with n = 0"), ("old", "has 0 documents")):
+        (file,) = (tmp_path / name).glob("samples_xnli_fr_*")
+        file.write_text("", encoding="utf-8")
+        assert gate(*sides) == 3
+        assert told in capsys.readouterr().err
+
+
 def test_nothing_in_common(tmp_path: Path, baseline: Path, capsys: Any) -> None:
     old = gate_data.write(tmp_path / "a", "a", ALIGNMENT)
     new = gate_data.write(tmp_path / "b", "b", {}, ANSWERS)
@@ -371,6 +435,122 @@ def test_limits_decide() -> None:
         "swh_Latn": "low",
         "all languages": "pass",
     }
+
+
+def _tested(p: float, language: str = "deu_Latn", change: float = -0.3) -> Comparison:
+    return Comparison("b", "acc", language, (language,), language, False, 0.6, 0.6 + change, change,
+                      NO_INTERVAL, 0.1, 100, p, COUNTS)  # fmt: skip
+
+
+def test_alpha_is_met_and_not_passed() -> None:
+    """Both sides of every limit that `alpha` sets: alone, among three, and protected."""
+    one_more = 1 + 1e-9
+    for rules in (Rules(), Rules(alpha=0.01), Rules(alpha=0.2)):
+        alpha = rules.alpha
+        alone = {p: _statuses(Joined((_tested(p),)), rules)["deu_Latn"]
+                 for p in (alpha, alpha * one_more)}  # fmt: skip
+        assert list(alone.values()) == ["regression", "pass"]
+        others = (_tested(1.0, "fra_Latn"), _tested(1.0, "swh_Latn"))
+        for p, status in ((alpha / 3, "regression"), (alpha / 3 * one_more, "pass")):
+            assert _statuses(Joined((_tested(p), *others)), rules)["deu_Latn"] == status
+        # Two families, each with half of alpha: one protected language, and two others.
+        split = Rules(alpha=alpha, must_not_regress=("deu_Latn",))
+        for p, status in ((alpha / 2, "regression"), (alpha / 2 * one_more, "pass")):
+            assert _statuses(Joined((_tested(p), *others)), split)["deu_Latn"] == status
+        for p, status in ((alpha / 4, "regression"), (alpha / 4 * one_more, "pass")):
+            joined = Joined((_tested(1.0), _tested(p, "fra_Latn"), others[1]))
+            assert _statuses(joined, split)["fra_Latn"] == status
+
+
+def test_min_effect_is_met_and_not_missed() -> None:
+    for change, status in ((-0.0100, "regression"), (-0.0099, "pass"), (0.3, "pass")):
+        assert _statuses(Joined((_tested(1e-6, change=change),)), Rules())["deu_Latn"] == status
+    protected = Rules(must_not_regress=("deu_Latn",))
+    assert _statuses(Joined((_tested(1e-6, change=-1e-4),)), protected)["deu_Latn"] == "regression"
+
+
+def _side(code: str, ids: Sequence[int], values: Any) -> tuple[Score, Items]:
+    items = Items(tuple(ids), ("",) * len(ids), np.asarray(values, dtype=float))
+    score = Score(code, "acc", "benchmark", "b", code, items.mean, 0.05, len(ids), {}, False, "",
+                  None)  # fmt: skip
+    return score, items
+
+
+def _of_all(tables: dict[str, tuple[Sequence[int], Any, Any]]) -> Comparison:
+    """The mean over languages of ids, baseline and candidate."""
+    compared = []
+    for code, (ids, before, after) in tables.items():
+        (old, old_items), (new, new_items) = _side(code, ids, before), _side(code, ids, after)
+        compared.append(compare_items(old, new, old_items, new_items))
+    (found,) = compare_groups(compared, Rules())
+    return found
+
+
+def test_items_are_lined_up_by_their_numbers() -> None:
+    """Each language lacks another item; the others are one unit each."""
+    rng = np.random.default_rng(5)
+    n, codes = 30, list(CODES)
+    before, after = rng.integers(0, 2, (2, 3, n))
+    ids = {code: [i for i in range(n) if i != 7 * k] for k, code in enumerate(codes)}
+    found = _of_all({
+        code: (ids[code], before[k][ids[code]], after[k][ids[code]])
+        for k, code in enumerate(codes)
+    })  # fmt: skip
+    sums = np.zeros(n)
+    for k, code in enumerate(codes):
+        sums[ids[code]] += (after - before)[k][ids[code]]
+    assert found.method == PAIRED
+    assert found.p == pytest.approx(sign_flip_p(sums), abs=1e-12)
+    assert found.change == pytest.approx(sums.sum() / (3 * (n - 1)), abs=1e-12)
+    per_item = sums * n / (3 * (n - 1))
+    assert found.error == pytest.approx(per_item.std(ddof=1) / math.sqrt(n), abs=1e-12)
+
+
+def test_languages_of_other_size_weigh_the_same() -> None:
+    rng = np.random.default_rng(6)
+    ids = {"deu_Latn": list(range(1, 41)), "fra_Latn": list(range(0, 80, 2))[:25]}
+    sides = {code: rng.integers(0, 2, (2, len(own))) for code, own in ids.items()}
+    found = _of_all({code: (ids[code], *sides[code]) for code in ids})
+    means = [(after - before).mean() for before, after in sides.values()]
+    assert found.change == pytest.approx(np.mean(means), abs=1e-12)
+    sums = np.zeros(80)
+    for code, (before, after) in sides.items():
+        sums[ids[code]] += (after - before) / len(ids[code])
+    assert found.p == pytest.approx(sign_flip_p(sums), abs=1e-3)
+    assert found.method == PAIRED
+
+
+def test_items_that_nobody_can_line_up_have_no_more_power_than_one_language() -> None:
+    """Numbered from 0 to different ends: 40 and 60 items, as if all languages erred together."""
+    rng = np.random.default_rng(7)
+    sides = {code: rng.integers(0, 2, (2, n)) for code, n in (("deu_Latn", 40), ("fra_Latn", 60))}
+    found = _of_all({code: (range(len(each[0])), *each) for code, each in sides.items()})
+    errors = [
+        (after - before).std(ddof=1) / math.sqrt(len(after)) for before, after in sides.values()
+    ]
+    assert found.method == BOUNDED
+    assert found.error == pytest.approx(np.mean(errors), abs=1e-12)
+    assert found.p == pytest.approx(normal_p(found.change, np.mean(errors)), abs=1e-12)
+
+
+def test_equal_models_rarely_fail_over_languages_whose_items_differ() -> None:
+    """Items that are hard for one of the two models in all languages; each language lacks two."""
+    rng = np.random.default_rng(8)
+    n, failed = 60, 0
+    codes = [code for code in data.CODES if code != "eng_Latn"][:8]
+    for _ in range(200):
+        ease = rng.normal(size=n)
+        hits_of = [
+            ease + math.sqrt(0.6) * rng.normal(size=n) + math.sqrt(0.4) * rng.normal(size=(8, n))
+            > 0
+            for _ in range(2)
+        ]
+        tables = {}
+        for k, code in enumerate(codes):
+            ids = np.sort(rng.choice(n, n - 2, replace=False))
+            tables[code] = (ids.tolist(), hits_of[0][k][ids], hits_of[1][k][ids])
+        failed += _of_all(tables).p <= 0.05
+    assert failed / 200 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)
 
 
 def test_protected_languages_have_a_family_of_their_own() -> None:

@@ -113,8 +113,11 @@ def test_interval_of_shares_is_students() -> None:
     assert paired_interval(values) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
-def test_no_spread_no_interval() -> None:
-    assert all(math.isnan(end) for end in paired_interval([0.25, 0.25, 0.25]))
+def test_where_all_differ_alike_the_interval_is_a_bound() -> None:
+    q = 1 - 0.025 ** (1 / 3)  # that many of the items may differ otherwise, from -1 to 1
+    assert paired_interval([0.25] * 3) == pytest.approx((0.25 * (1 - q) - q, 0.25 * (1 - q) + q))
+    assert all(math.isnan(end) for end in paired_interval([7.0, 7.0, 7.0]))
+    assert all(math.isnan(end) for end in paired_interval([0.25]))
     low, high = paired_interval([0.0] * 20)
     assert low == pytest.approx(-high)
     assert low < 0.0 < high

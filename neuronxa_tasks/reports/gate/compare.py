@@ -16,10 +16,11 @@ from neuronxa_tasks.reports.gate.signs import (
     paired_interval,
     sign_flip_p,
 )
-from neuronxa_tasks.results.items import Items, read_items
+from neuronxa_tasks.results.items import IncompleteSamples, Items, read_items
 from neuronxa_tasks.statistics.columns import FloatArray
 
 PAIRED = "paired, exact sign flips"
+BOUNDED = "paired in each language, normal test with all errors added up"
 COUNTS = "unpaired, Fisher's exact test of counts"
 ERRORS = "unpaired, normal test of standard errors"
 NO_TEST = "none"
@@ -43,7 +44,7 @@ class Comparison:
         error: standard error of `change`; NaN where it is not known.
         n: items of each; of a group, of each language; None where they differ or are not known.
         p: one-sided, small where the candidate is worse; NaN where there is no test.
-        method: `PAIRED`, `COUNTS`, `ERRORS` or `NO_TEST`.
+        method: `PAIRED`, `BOUNDED`, `COUNTS`, `ERRORS` or `NO_TEST`.
     """
 
     benchmark: str
@@ -96,7 +97,11 @@ def compare(old: Score, new: Score) -> Compared:
 def _items(score: Score) -> Items | None:
     if score.samples is None:
         return None
-    return read_items(score.samples, score.metric, score.value)
+    try:
+        return read_items(score.samples, score.metric, score.value, score.n)
+    except IncompleteSamples as error:
+        # Half of the items, or none, are no smaller sample of the same: nobody chose them.
+        raise NotComparable([str(error)]) from error
 
 
 def compare_items(old: Score, new: Score, before: Items, after: Items) -> Compared:

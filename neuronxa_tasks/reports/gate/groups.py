@@ -8,7 +8,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neuronxa_tasks.reports.gate.compare import ERRORS, NO_TEST, PAIRED, Compared, Comparison
+from neuronxa_tasks.reports.gate.compare import (
+    BOUNDED,
+    ERRORS,
+    NO_TEST,
+    PAIRED,
+    Compared,
+    Comparison,
+)
 from neuronxa_tasks.reports.gate.rules import Rules
 from neuronxa_tasks.reports.gate.signs import (
     NO_INTERVAL,
@@ -50,8 +57,10 @@ def compare_groups(compared: Sequence[Compared], rules: Rules) -> list[Compariso
 def _group(name: str, compared: Sequence[Compared]) -> Comparison:
     members = [each.comparison for each in compared]
     change = math.fsum(found.change for found in members) / len(members)
-    if all(each.differences is not None for each in compared):
-        sums, per_item = _together(compared)
+    paired = all(each.differences is not None for each in compared)
+    items = _by_item(compared) if paired else None
+    if items is not None:
+        sums, per_item = items
         error = float(per_item.std(ddof=1) / math.sqrt(len(per_item))) if len(per_item) > 1 else 0.0
         interval, p, method = paired_interval(per_item), sign_flip_p(sums), PAIRED
     else:
@@ -60,7 +69,7 @@ def _group(name: str, compared: Sequence[Compared]) -> Comparison:
         known = not math.isnan(error)
         interval = normal_interval(change, error) if known else NO_INTERVAL
         p = normal_p(change, error) if known else math.nan
-        method = ERRORS if known else NO_TEST
+        method = (BOUNDED if paired else ERRORS) if known else NO_TEST
     sizes = {found.n for found in members}
     return Comparison(
         benchmark=members[0].benchmark,
@@ -80,21 +89,32 @@ def _group(name: str, compared: Sequence[Compared]) -> Comparison:
     )
 
 
-def _together(compared: Sequence[Compared]) -> tuple[FloatArray, FloatArray]:
-    """Differences of a group: what is tested, and what is averaged.
+def _by_item(compared: Sequence[Compared]) -> tuple[FloatArray, FloatArray] | None:
+    """Differences of a group, one for each item in all its languages.
 
-    Where all languages have the same items, an item of all languages is one unit: its translations
-    are no independent evidence. Otherwise every item of every language is one.
+    An item in all its languages is one unit, because translations are no independent evidence.
+    Items are lined up by their document numbers. These are numbers in the full data set, so that a
+    language may lack some; only where every language counts from 0 without a gap, to different
+    ends, nobody knows which item of one is which of another.
+
+    Returns:
+        `[items]` what is tested, in any unit, and `[items]` whose mean is the change; None where
+        the items cannot be lined up.
     """
-    columns = [each.differences for each in compared if each.differences is not None]
+    sets = [each.ids for each in compared]
+    everything = sorted(set().union(*sets))
+    counted = all(sorted(ids) == list(range(len(ids))) for ids in sets)
+    if counted and len({len(ids) for ids in sets}) > 1:
+        return None
+    place = {item: i for i, item in enumerate(everything)}
+    sums = np.zeros(len(everything))
+    equal = len({(each.unit, len(each.ids)) for each in compared}) == 1
+    for each in compared:
+        if each.differences is None:
+            return None
+        # Whole numbers stay whole where languages weigh the same, so that the test is exact.
+        weight = 1.0 if equal else 1.0 / (each.unit * len(each.ids))
+        sums[[place[item] for item in each.ids]] += weight * each.differences
     first = compared[0]
-    if all(each.ids == first.ids and each.unit == first.unit for each in compared):
-        sums = np.sum(columns, axis=0)
-        return sums, sums / (first.unit * len(compared))
-    total = sum(len(column) for column in columns)
-    scaled = [
-        column / each.unit * (total / (len(column) * len(compared)))
-        for each, column in zip(compared, columns, strict=True)
-    ]
-    together = np.concatenate(scaled)
-    return together, together
+    scale = 1.0 / (first.unit * len(first.ids)) if equal else 1.0
+    return sums, sums * (scale * len(everything) / len(compared))

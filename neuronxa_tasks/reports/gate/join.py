@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.reports.gate.checkpoint import Checkpoint, Score
 from neuronxa_tasks.reports.gate.comparable import NotComparable, difference, scales
-from neuronxa_tasks.reports.gate.compare import PAIRED, Comparison, compare
+from neuronxa_tasks.reports.gate.compare import BOUNDED, PAIRED, Comparison, compare
 from neuronxa_tasks.reports.gate.groups import compare_groups
 from neuronxa_tasks.reports.gate.rules import Rules
 from neuronxa_tasks.reports.gate.selection import check_languages, looked_at, unfitting
@@ -78,6 +78,14 @@ def join(baseline: Checkpoint, candidate: Checkpoint, rules: Rules) -> Joined:
             "missing in one of the two or the metric is no mean over items. Run both with "
             "--log_samples to find smaller drops."
         )
+    groups = compare_groups(compared, rules)
+    bounded = sum(found.method == BOUNDED for found in groups)
+    if bounded:
+        notes.append(
+            f"{bounded} means over languages are tested as if all languages erred together: these "
+            "have different numbers of items, counted from 0, so that nobody knows which are "
+            "translations of each other. Smaller drops may go unseen."
+        )
     if baseline.harness != candidate.harness:
         notes.append(
             f"The harness was {', '.join(baseline.harness) or 'unknown'} for the baseline and "
@@ -91,7 +99,7 @@ def join(baseline: Checkpoint, candidate: Checkpoint, rules: Rules) -> Joined:
         for pattern in unfitting(baseline, candidate, rules)
     ]
     return Joined(
-        comparisons=(*tasks, *compare_groups(compared, rules)),
+        comparisons=(*tasks, *groups),
         missing=missing,
         nan=nan,
         new=tuple(new[key] for key in new if key not in old),

@@ -21,8 +21,8 @@ def heading(verdict: Verdict) -> str:
     """The verdict in a sentence."""
     failures = verdict.failures
     if not failures:
-        untested = sum(finding.status == "untested" for finding in verdict.findings)
-        more = f", {untested} not tested" if untested else ""
+        skipped = sum(finding.status == "skipped" for finding in verdict.findings)
+        more = f", {skipped} skipped" if skipped else ""
         return f"PASS: no regression in {verdict.tests} tests{more}"
     kinds: dict[str, int] = defaultdict(int)
     for finding in failures:
@@ -163,7 +163,7 @@ def write_junit(verdict: Verdict) -> bytes:
                     case, "failure", {"type": finding.status, "message": told}
                 )
                 detail.text = _detail(finding)
-            elif finding.status == "untested":
+            elif finding.status == "skipped":
                 ElementTree.SubElement(case, "skipped", {"message": told or "no test possible"})
             else:
                 ElementTree.SubElement(case, "system-out").text = _detail(finding)
@@ -176,7 +176,7 @@ def _counted(name: str, findings: Sequence[Finding]) -> dict[str, str]:
         "tests": str(len(findings)),
         "failures": str(sum(finding.failed for finding in findings)),
         "errors": "0",
-        "skipped": str(sum(finding.status == "untested" for finding in findings)),
+        "skipped": str(sum(finding.status == "skipped" for finding in findings)),
     }
 
 

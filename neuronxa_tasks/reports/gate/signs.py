@@ -11,6 +11,7 @@ from scipy import stats
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.statistics.columns import FloatArray, IntArray
+from neuronxa_tasks.statistics.sentences import same_value_interval
 
 GRID = 1_000_000
 """Differences that are no whole numbers are rounded to this share of their sum."""
@@ -105,13 +106,15 @@ def paired_interval(differences: ArrayLike) -> Interval:
     """Interval of the mean difference of two systems on the same items.
 
     For hits (differences of -1, 0 and 1) the adjusted Wald interval of Agresti & Min 2005, which
-    adds half an item to each of the four cells; otherwise Student's t over the items.
+    adds half an item to each of the four cells; otherwise Student's t over the items. Where all
+    items differ alike, so that no spread is seen, the bound of `same_value_interval`.
 
     Args:
         differences: `[n]` candidate - baseline.
 
     Returns:
-        None in both ends where items are too few or all differ alike: no spread is seen then.
+        NaN in both ends where a single item, or several that differ alike by more than 1, say
+        nothing about the spread.
     """
     values = np.asarray(differences, dtype=np.float64)
     n = len(values)
@@ -120,8 +123,11 @@ def paired_interval(differences: ArrayLike) -> Interval:
         spread = math.sqrt(max(0.0, (float(np.abs(values).sum()) + 1) / (n + 2) - centre**2))
         reach = _normal() * spread / math.sqrt(n + 2)
         return Interval(max(-1.0, centre - reach), min(1.0, centre + reach))
-    if n < 2 or np.ptp(values) <= 1e-12:
+    if n < 2:
         return NO_INTERVAL
+    if np.ptp(values) <= 1e-12:
+        ends = same_value_interval(float(values[0]), n, CONFIDENCE, -1.0)
+        return Interval(*ends) if ends else NO_INTERVAL
     reach = float(stats.t.isf((1 - CONFIDENCE) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
     return Interval(float(values.mean()) - reach, float(values.mean()) + reach)
 

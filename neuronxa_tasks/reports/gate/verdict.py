@@ -16,9 +16,9 @@ from neuronxa_tasks.reports.gate.rules import Rules
 from neuronxa_tasks.statistics import benjamini_hochberg, holm
 from neuronxa_tasks.statistics.columns import FloatArray
 
-Status = Literal["pass", "untested", "regression", "drop", "low", "missing", "NaN"]
+Status = Literal["pass", "regression", "untested", "drop", "low", "missing", "NaN", "skipped"]
 
-FAILURES = ("regression", "drop", "low", "missing", "NaN")
+FAILURES = ("regression", "untested", "drop", "low", "missing", "NaN")
 
 _CLOSE = 1e-9
 """Limits are met by scores that differ from them by rounding alone."""
@@ -33,9 +33,10 @@ class Finding:
         metric: as in the comparison.
         name: language, task or group.
         tasks: names in the harness.
-        status: `pass`; `untested`: no test was possible and no limit is broken; `regression`: the
-            test found it worse; `drop`: it fell by more than `max_drop`; `low`: below `min_score`;
-            `missing` or `NaN` in the candidate.
+        status: `pass`; `regression`: the test found it worse; `untested`: it fell by `min_effect`
+            or more and no test was possible; `drop`: it fell by more than `max_drop`; `low`: below
+            `min_score`; `missing` or `NaN` in the candidate; `skipped`: missing, which the rules
+            allow.
         reasons: of a failure, one sentence each.
         comparison: None where the candidate has no value.
         p_adjusted: for the number of tests; NaN where there is none.
@@ -87,7 +88,8 @@ def judge(joined: Joined, rules: Rules) -> Verdict:
     """Applies the rules.
 
     A test fails a task or group where its p, adjusted for the number of tests, is at most `alpha`
-    and the drop is at least `min_effect`. The languages that must not regress are a family of their
+    and the drop is at least `min_effect`. A drop of that size that nothing could test fails as
+    well: nobody knows that it is luck. The languages that must not regress are a family of their
     own without `min_effect`; each of the two families then has half of `alpha`, so that with Holm's
     correction the chance of any false alarm is at most `alpha`. `max_drop` and `min_score` are
     limits, not tests: luck alone can break them.
@@ -101,11 +103,11 @@ def judge(joined: Joined, rules: Rules) -> Verdict:
     findings += [_absent(score, "NaN", rules) for score in joined.nan]
     findings += [_absent(score, "missing", rules) for score in joined.missing]
     notes = list(joined.notes)
-    untested = sum(finding.status == "untested" for finding in findings)
+    untested = sum(found.method == NO_TEST for found in joined.comparisons)
     if untested:
         notes.append(
             f"{untested} of them could not be tested: neither samples nor n nor a standard error. "
-            "They fail by `max_drop` and `min_score` alone."
+            "They pass only where they fell by less than `min_effect`."
         )
     if joined.new:
         names = dict.fromkeys(score.task for score in joined.new)
@@ -142,8 +144,18 @@ def _finding(found: Comparison, p: float, protected: bool, rules: Rules) -> Find
     drop = -found.change
     failures: list[tuple[Status, str]] = []
     smallest = 0.0 if protected else limits.min_effect
-    if p <= rules.alpha and drop >= smallest - _CLOSE and drop > 0.0:
+    fell = drop >= smallest - _CLOSE and drop > 0.0
+    if p <= rules.alpha and fell:
         failures.append(("regression", f"fell by {drop:.3f}, adjusted p = {p:.2g}"))
+    if found.method == NO_TEST and fell:
+        failures.append(
+            (
+                "untested",
+                f"fell by {drop:.3f}, and neither samples nor n nor a standard error can say "
+                "whether that is luck: run both with --log_samples, or set min_effect of "
+                f"[metric.{found.metric}] to the drop that you accept",
+            )
+        )
     if limits.max_drop is not None and drop > limits.max_drop + _CLOSE:
         failures.append(("drop", f"fell by {drop:.3f}, more than max_drop = {limits.max_drop:g}"))
     if (
@@ -154,13 +166,12 @@ def _finding(found: Comparison, p: float, protected: bool, rules: Rules) -> Find
         failures.append(
             ("low", f"scores {found.candidate:.3f}, less than min_score = {limits.min_score:g}")
         )
-    passed: Status = "untested" if found.method == NO_TEST else "pass"
     return Finding(
         benchmark=found.benchmark,
         metric=found.metric,
         name=found.name,
         tasks=found.tasks,
-        status=failures[0][0] if failures else passed,
+        status=failures[0][0] if failures else "pass",
         reasons=tuple(reason for _, reason in failures),
         comparison=found,
         p_adjusted=p,
@@ -180,7 +191,7 @@ def _absent(score: Score, status: Literal["NaN", "missing"], rules: Rules) -> Fi
         metric=score.metric,
         name=score.language or score.task,
         tasks=(score.task,),
-        status="untested" if allowed else status,
+        status="skipped" if allowed else status,
         reasons=(reason,),
         comparison=None,
         p_adjusted=math.nan,
