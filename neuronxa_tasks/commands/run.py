@@ -10,6 +10,7 @@ from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness import launch
 from neuronxa_tasks.harness.loading_errors import loading_told
 from neuronxa_tasks.harness.output import check_output, results_saved
+from neuronxa_tasks.harness.shared_tasks import shared_tasks
 
 
 def run(arguments: list[str]) -> int:
@@ -42,16 +43,11 @@ def run(arguments: list[str]) -> int:
         check_output(out, model)
     register()
     try:
-        with collected() as blocks, results_saved(out), loading_told(model):
+        with collected() as blocks, results_saved(out), loading_told(model), shared_tasks():
             harness.execute(options)
     except ValueError as error:
         if str(error).startswith("Tasks not found"):
             raise NeuronXAError(f"{error}.{_similar_tasks(error, options.include_path)}") from None
-        if str(error).startswith("Duplicate task"):
-            raise NeuronXAError(
-                f"{error}. The harness runs no task twice, and these groups overlap. Name the "
-                "parts that you need, or write one group of both for --include_path."
-            ) from None
         raise
     if blocks and os.environ.get("RANK", "0") == "0":
         print("\n\n".join(map(summary, blocks)))

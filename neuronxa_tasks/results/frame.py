@@ -26,6 +26,7 @@ from neuronxa_tasks.results.files import Row, each_run
 from neuronxa_tasks.results.harness import RunRows, rows_of
 from neuronxa_tasks.results.published import read_published
 from neuronxa_tasks.results.scales import check_scales, refuse_idle_percent, to_shares
+from neuronxa_tasks.results.suggestions import suggestions
 from neuronxa_tasks.results.task_names import check_templates
 from neuronxa_tasks.results.unused import (
     refuse_unused_alignment,
@@ -229,6 +230,7 @@ def read_results(
     if refuse_idle:
         refuse_idle_percent(percent, in_percent, {row["model"] for row in everything})
     check_scales(rows)
+    notes += suggestions(sorted({row["task"] for part in read for row in part.unmapped}))
     notes += fill_revisions(rows, [*layers, *tokens])
     rows, dropped = without_duplicates(rows, dates, duplicates, told)
     notes += dropped

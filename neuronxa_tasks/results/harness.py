@@ -28,6 +28,7 @@ from neuronxa_tasks.results.files import (
     read_samples,
     whole,
 )
+from neuronxa_tasks.results.metric_values import metrics_of
 from neuronxa_tasks.results.places import Groups, Place, entries_of, places_of, refuse_incomplete
 from neuronxa_tasks.results.run_facts import (
     CHOICE,
@@ -39,9 +40,6 @@ from neuronxa_tasks.results.run_facts import (
     settings_of,
     version_text,
 )
-
-# What stands among the metrics of a task and is none (`bypass`: a run with --predict_only).
-_NO_METRIC = {"alias", "name", "sample_len", "samples", "sample_count", " ", "bypass"}
 
 _NAN, _INFINITE = "is NaN", "is infinite"
 NOT_FINITE = tuple(f"{why} and was left out." for why in (_NAN, _INFINITE))
@@ -127,7 +125,7 @@ def rows_of(
     out.notes += _notes(out.run, config, misnamed)
     lost: dict[tuple[str, str], list[str]] = defaultdict(list)
     for task, place in places.items():
-        values = _metrics(entries[task])
+        values = metrics_of(entries[task])
         base = {
             "model": model,
             "revision": revision,
@@ -262,25 +260,6 @@ def _entry(content: dict[str, Any], task: str) -> object:
 
 
 # --- values -----------------------------------------------------------------------------------
-
-
-def _metrics(entry: object) -> dict[str, tuple[Any, Any]]:
-    """Metric to value and standard error.
-
-    Harness 0.4 writes `acc,none` (metric, filter), 0.3 wrote `acc`. A filter other than `none`
-    stays part of the name.
-    """
-    if not isinstance(entry, dict):
-        return {}
-    values: dict[str, tuple[Any, Any]] = {}
-    for key, value in entry.items():
-        metric, _, filtered = key.partition(",")
-        if metric in _NO_METRIC or metric.endswith("_stderr"):
-            continue
-        name = metric if filtered in ("", "none") else f"{metric},{filtered}"
-        error = entry.get(f"{metric}_stderr,{filtered}" if filtered else f"{metric}_stderr")
-        values[name] = (value, error)
-    return values
 
 
 def _usual(values: Collection[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results.block import SCORES
+from neuronxa_tasks.results.metric_values import metrics_of
 from neuronxa_tasks.results.run_facts import dictionary
 from neuronxa_tasks.results.task_names import language_of, locate
 
@@ -55,9 +56,9 @@ def places_of(
 ) -> tuple[dict[str, Place | None], list[str]]:
     """The place of every entry that counts, None where its language is not known.
 
-    A group that is a language (`global_mmlu_sw`, whose tasks are subjects) stands for its parts. A
-    group whose tasks have languages or benchmarks of their own is none, whatever its name says, and
-    they count.
+    A group that is a language (`global_mmlu_sw`, whose tasks are subjects: `global_mmlu_sw_law`)
+    stands for its parts, if it has a metric. A group whose tasks have languages or benchmarks of
+    their own is none, whatever its name says, and they count.
 
     Returns:
         Task to place, without groups that are none and without parts of those that are one; and
@@ -70,20 +71,28 @@ def places_of(
     parts: set[str] = set()
     misnamed: list[str] = []
     for group in sorted(groups.names & set(found)):
-        if found[group] is None:
+        place = found[group]
+        if place is None:
             continue
         below = groups.below(group)
-        if {found.get(task) for task in below} - {None, found[group]}:
+        if not all(_is_part(found.get(task), place) for task in below):
             misnamed.append(group)
-        else:
+        elif metrics_of(entries[group]):
             parts |= below
     return {
         task: place
         for task, place in found.items()
         if task not in parts
         and task not in misnamed
-        and not (place is None and task in groups.names)
+        and not (task in groups.names and (place is None or not metrics_of(entries[task])))
     }, misnamed
+
+
+def _is_part(part: Place | None, whole: Place) -> bool:
+    """Whether a task of a group is the group's language and a part of its benchmark, or nothing."""
+    if part is None:
+        return True
+    return part[2] == whole[2] and (part[1] == whole[1] or part[1].startswith(f"{whole[1]}_"))
 
 
 def _place(

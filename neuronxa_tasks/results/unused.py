@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results.files import Row
-from neuronxa_tasks.results.task_names import Pattern
+from neuronxa_tasks.results.task_patterns import Pattern
 
 
 def refuse_unused_names(
@@ -42,7 +42,7 @@ def refuse_unused_templates(templates: Mapping[str, str], tasks: Collection[str]
     """
     for template, benchmark in templates.items():
         pattern = Pattern(template, benchmark)
-        if not any(pattern.code(task) for task in tasks):
+        if not any(pattern.fits(task) for task in tasks):
             raise NeuronXAError(
                 f"The task template {f'{template}={benchmark}'!r} fits no task of the results, so "
                 f"it would have no effect. Tasks are {_some(tasks)}."

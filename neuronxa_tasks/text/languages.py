@@ -1,7 +1,11 @@
 """The language table: one row per variety and script, and every code that names it.
 
 `languages.csv` beside this module is the table. Its key is the FLORES-200 code (ISO 639-3, an
-underscore, ISO 15924); a language that only another data set has gets a code of the same form.
+underscore, ISO 15924); a language that only another data set has gets a code of the same form. So
+there are three kinds of rows: languages of FLORES-200, those of another corpus, and those that only
+benchmarks have, for which no parallel text is known. A variety that a benchmark sets beside another
+one of the same language has its region, variant or private name behind, as in a BCP 47 tag:
+`spa_Latn_MX`, `cat_Latn_valencia`, `slk_Latn_x_saris`.
 A code that is not in the table is refused with the close ones; nothing is guessed.
 
 Conventions, where the world's codes leave a choice:
@@ -12,12 +16,17 @@ Conventions, where the world's codes leave a choice:
   Where FLORES-200 has both scripts of a language (`kas_Arab`, `kas_Deva`), a bare `ks` is refused.
 * A data set's code belongs to the row of the script that its text is written in. Serbian is
   Cyrillic in FLORES, Belebele and BMLAMA-53, Latin in okapi's `m_mmlu_sr` (and so taken for
-  `arc_sr`, from the same translator). Some Tatoeba files mix scripts; the row is that of most
-  letters (Serbian 69 %, Uzbek 69 %, Lingua Franca Nova 73 % Latin). Tatoeba's Mandarin is half
-  simplified, half traditional; it stands with `zho_Hans`, the script of every benchmark's `zh`.
+  `arc_sr`, from the same translator) and MMLU-ProX. Where the script of a data set is not known
+  (Serbian of INCLUDE and Global-MMLU), it is that of FLORES. Some Tatoeba files mix scripts; the
+  row is that of most letters (Serbian 69 %, Uzbek 69 %, Lingua Franca Nova 73 % Latin). Tatoeba's
+  Mandarin is half simplified, half traditional; it stands with `zho_Hans`, the script of every
+  benchmark's `zh`.
 * Codes that FLORES+ renamed (`ekk_Latn`, `cmn_Hans`, `fil_Latn`, ...) are aliases of the
   FLORES-200 row with the same text. `ber` (Berber) is an ISO 639-2 group code. `kzj` was merged
   into `dtp` in 2016 but is a test set of its own.
+* Of the varieties that Global-PIQA tells apart, those of France and of Brazil are the rows of
+  FLORES. Its Spanish is Latin American and neither of Mexico nor of Peru, its Levantine Arabic two
+  rows and four countries: those stay rows of their own.
 * Families follow the top level of Glottolog; creoles stand with their lexifier.
 
 The columns `m_mmlu` and `m_arc` are okapi's `m_mmlu_<code>` and `arc_<code>`. The harness'
@@ -47,6 +56,13 @@ BENCHMARKS = (
     "xcopa",
     "xwinograd",
     "pawsx",
+    "global_mmlu",
+    "global_mmlu_full",
+    "mmlu_prox",
+    "mmmlu",
+    "include",
+    "global_piqa",
+    "afrixnli",
 )
 
 
@@ -57,7 +73,7 @@ class Language:
     Attributes:
         code: Key, for example `swh_Latn`; the FLORES-200 code where FLORES has the language.
         name: English name, unique over the table.
-        script: ISO 15924 code, the second half of `code`.
+        script: ISO 15924 code, the second part of `code`.
         family: Top-level family, for example `Indo-European`.
         genus: Branch of the family, for example `Germanic`.
         flores: Whether the language is one of the 204 of FLORES-200.
@@ -160,6 +176,18 @@ def find(text: str, benchmark: str | None = None) -> Language | None:
     return found[0] if len(found) == 1 else None
 
 
+def alike(text: str) -> tuple[Language, ...]:
+    """Return every language that a code or name may mean, or else whose name has it as a part.
+
+    Args:
+        text: `fr` and `French` mean one language, `ks` two; `arabic` is a part of many names.
+    """
+    if exact := _matches(text, None):
+        return exact
+    key = _normal(text)
+    return tuple(row for row in languages() if key and key in _normal(f"{row.code} {row.name}"))
+
+
 def benchmark_languages(benchmark: str) -> dict[str, Language]:
     """Map each code of a benchmark (or corpus) to its language, in the order of the table.
 
@@ -199,7 +227,8 @@ def _tiers(row: Language) -> Iterator[tuple[int, str]]:
         yield 3, alias.removesuffix(f"_{row.script}")
     yield 2, row.name
     yield 3, row.name.partition(" (")[0]
-    yield 3, row.code[:3]
+    if row.code.count("_") == 1:  # `spa` is not the Spanish of Mexico
+        yield 3, row.code[:3]
     for dataset in CORPORA + BENCHMARKS:
         if code := row.code_in(dataset):
             yield 4, code

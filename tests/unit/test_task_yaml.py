@@ -30,13 +30,20 @@ SUBGROUPS = {  # published number of languages, less English, less what FLORES-2
     "xcopa": 11,
     "xwinograd": 6 - 1,
     "pawsx": 7 - 1,
+    "global_mmlu": 15 - 1,
+    "global_mmlu_full": 42 - 1,
+    "mmlu_prox": 29 - 1 - 1,
+    "mmmlu": 14,
+    "include": 44,
+    "global_piqa": 141 - 1 - 45,
+    "afrixnli": 18 - 1,
 }
 
 
 @pytest.fixture(scope="module")
-def harness() -> Any:
+def harness(task_manager: Any) -> Any:
     """The harness' own tasks and ours."""
-    return TaskManager(include_path=str(CONFIGS))
+    return task_manager
 
 
 @pytest.fixture(scope="module")

@@ -126,8 +126,8 @@ def benchmarks_readme(harness: Mapping[str, str], paper: Sequence[str], language
         languages: Number of languages in `neuronxa_flores_paper`.
     """
     groups = "".join(
-        f"* `neuronxa_with_{name}`: `neuronxa_flores_{name}` and `{task}` "
-        f"({BENCHMARK_NAMES[name]})\n"
+        f"* `neuronxa_with_{name}`: `neuronxa_flores_{name}` and "
+        f"`{task.replace('{}', '<code>')}` ({BENCHMARK_NAMES[name]})\n"
         for name, task in harness.items()
     )
     return f"""\
@@ -171,10 +171,13 @@ neuronxa run --model hf-neuronxa --model_args pretrained=MODEL --tasks neuronxa_
 
 ### Notes
 
-* The harness refuses a task that two items of `--tasks` share. Two of these groups often share
-  languages, so name their parts instead (`--tasks neuronxa_flores_xnli,xnli,xstorycloze`), or write
-  a group of your own that holds both, into a folder for `--include_path`: inside one group a task
-  may occur twice, and runs once.
+* Two of these groups often share languages. `neuronxa run` then runs a shared task once and counts
+  it in both groups (`--tasks neuronxa_with_xnli,neuronxa_with_xcopa`). The plain `lm_eval run`
+  refuses it: name the parts (`--tasks neuronxa_flores_paper,xnli,belebele`), or write a group that
+  holds both into a folder for `--include_path`.
+* Global-MMLU, MMLU-ProX and INCLUDE have a group of the harness for each language, whose tasks are
+  subjects; the mean of the group is the score of the language. Global-PIQA is its cloze form, the
+  parallel and the non-parallel part; AfriXNLI is the first of five prompts.
 * `--num_fewshot` reaches the benchmarks and never the alignment. MEXA uses 5 examples for
   Belebele, m-ARC and m-MMLU.
 * The paper's XNLI is the transfer of a model that was fine-tuned on English; `docs/benchmarks.md`

@@ -22,8 +22,19 @@ HARNESS: Mapping[str, str] = {
     "xcopa": "xcopa",
     "xwinograd": "xwinograd",
     "pawsx": "pawsx",
+    "global_mmlu": "global_mmlu_{}",
+    "global_mmlu_full": "global_mmlu_full_{}",
+    "mmlu_prox": "mmlu_prox_{}",
+    "mmmlu": "mmmlu",
+    "include": "include_base_44_{}",
+    "global_piqa": "global_piqa_cloze",
+    "afrixnli": "afrixnli_tasks_prompt_1",
 }
-"""Column of the language table -> the group or tag that runs the benchmark in all languages."""
+"""Column of the language table -> the group or tag that runs the benchmark in all languages.
+
+With `{}` it is one for each language, since the harness has none of all. AfriXNLI is the first of
+five prompts.
+"""
 
 PAPER = ("xnli", BMLAMA, "belebele", "m_arc", "m_mmlu")
 """The benchmarks of the NeuronXA paper."""
@@ -65,7 +76,7 @@ def _bmlama_files() -> dict[str, str]:
 def _group_files() -> dict[str, str]:
     files = {
         f"_{task_name('with', name)}.yaml": _group(
-            task_name("with", name), [task_name("flores", name), HARNESS[name]]
+            task_name("with", name), [task_name("flores", name), *_harness_groups(name)]
         )
         for name in BENCHMARKS
     }
@@ -76,6 +87,11 @@ def _group_files() -> dict[str, str]:
     files[f"_{paper}.yaml"] = _group(paper, [alignment, *(HARNESS[name] for name in PAPER)])
     files["README.md"] = benchmarks_readme(HARNESS, PAPER, len(tasks))
     return files
+
+
+def _harness_groups(name: str) -> list[str]:
+    codes = sorted(benchmark_languages(name)) if "{}" in HARNESS[name] else [""]
+    return [HARNESS[name].format(code) for code in codes]
 
 
 def _group(name: str, tasks: Sequence[str], means: Sequence[str] = ()) -> str:

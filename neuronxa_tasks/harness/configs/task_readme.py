@@ -86,6 +86,13 @@ BENCHMARK_NAMES = {
     "xcopa": "XCOPA",
     "xwinograd": "XWinograd",
     "pawsx": "PAWS-X",
+    "global_mmlu": "Global-MMLU-Lite",
+    "global_mmlu_full": "Global-MMLU",
+    "mmlu_prox": "MMLU-ProX",
+    "mmmlu": "OpenAI's MMMLU",
+    "include": "INCLUDE",
+    "global_piqa": "Global-PIQA",
+    "afrixnli": "AfriXNLI",
 }
 
 
