@@ -16,6 +16,7 @@ from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.files import cache_folder
+from neuronxa_tasks.text.folders import is_file
 
 MASK = "<mask>"
 FOLDERS = ("bmlama53", "BMLAMA53")
@@ -65,10 +66,16 @@ def find(code: str, data_dir: str | Path | None = None) -> Path:
         folder = Path(data_dir).expanduser()
         places += [folder, *(folder / name for name in FOLDERS)]
     places += [cache_folder() / name for name in FOLDERS]
-    for place in places:
-        for suffix in SUFFIXES:
-            if (place / f"{code}{suffix}").is_file():
-                return place / f"{code}{suffix}"
+    paths = (place / f"{code}{suffix}" for place in places for suffix in SUFFIXES)
+    try:
+        found = next(filter(is_file, paths), None)
+    except OSError as error:
+        raise NeuronXAError(
+            f"{error.filename} cannot be read: {error.strerror or error}. Check that you may read "
+            "it and its folder, or give another data_dir."
+        ) from None
+    if found is not None:
+        return found
     shown = ", ".join(str(place) for place in places)
     raise NeuronXAError(
         f"BMLAMA-53 has no file {code}.jsonl or {code}.tsv in {shown}. It is not downloaded by "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
@@ -71,9 +70,16 @@ def one_per_language(
 
 
 def _first(folder: Path, layout: str, codes: Sequence[str]) -> str | None:
-    """The first name that is a file; a folder that cannot be looked into is an error."""
-    for name in map(layout.format, codes):
-        with suppress(FileNotFoundError, NotADirectoryError):
-            if S_ISREG((folder / name).stat().st_mode):
-                return name
-    return None
+    return next((name for name in map(layout.format, codes) if is_file(folder / name)), None)
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there; unlike in `pathlib`, not to be allowed to look is no answer.
+
+    Raises:
+        OSError: A folder on the way cannot be looked into.
+    """
+    try:
+        return S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.text.folders import pair_of_files
+from neuronxa_tasks.text.folders import is_file, pair_of_files
 from neuronxa_tasks.text.hub import hub_rows
 from neuronxa_tasks.text.parallel import Source
 
@@ -21,7 +21,7 @@ def find_tatoeba(pivot: str, target: str, data_dir: Path | None) -> Source:
     if data_dir is not None:
         for prefix in ("", "tatoeba."):  # LASER's own file names have the prefix
             names = (f"{prefix}{iso}-eng.eng", f"{prefix}{iso}-eng.{iso}")
-            if all((data_dir / name).is_file() for name in names):
+            if all(is_file(data_dir / name) for name in names):
                 return pair_of_files("folder", data_dir, names)
         raise NeuronXAError(
             f"The folder {data_dir} has no pair for {iso}: looked for {iso}-eng.eng and "

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.text import flores
+from neuronxa_tasks.text import bmlama, flores
 from neuronxa_tasks.text.corpora import CORPORA
 from neuronxa_tasks.text.languages import find
 from neuronxa_tasks.text.parallel import ParallelText
@@ -142,21 +142,42 @@ def test_what_is_missing_is_named_with_what_is_there(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("closed", ["", "flores", "flores/devtest"])
-def test_a_folder_that_cannot_be_looked_into(tmp_path: Path, closed: str) -> None:
-    write(tmp_path / "flores", "devtest/{}.devtest", "eng_Latn", ENGLISH)
-    write(tmp_path / "flores", "devtest/{}.devtest", "zho_Hans", CHINESE)
-    for folder in (*tmp_path.parents, tmp_path):
+CLOSED = r"cannot be read: Permission denied\."
+
+
+@contextmanager
+def closed(root: Path, name: str) -> Iterator[None]:
+    """A folder that this process may not look into."""
+    for folder in (*root.parents, root):
         if folder.stat().st_uid == os.geteuid() and folder != Path("/"):
             folder.chmod(folder.stat().st_mode | 0o055)
-    (tmp_path / closed).chmod(0)
+    (root / name).chmod(0)
     try:
         with somebody_else():
-            message = r"cannot be read: Permission denied\. Make it readable, or give another data"
-            with pytest.raises(NeuronXAError, match=message):
-                load(tmp_path)
+            yield
     finally:
-        (tmp_path / closed).chmod(0o755)
+        (root / name).chmod(0o755)
+
+
+@pytest.mark.parametrize("name", ["", "flores", "flores/devtest"])
+def test_a_folder_that_cannot_be_looked_into(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "flores", "devtest/{}.devtest", "eng_Latn", ENGLISH)
+    write(tmp_path / "flores", "devtest/{}.devtest", "zho_Hans", CHINESE)
+    with closed(tmp_path, name), pytest.raises(NeuronXAError, match=CLOSED):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "tatoeba", "bmlama53"])
+def test_other_corpora_in_a_folder_that_cannot_be_looked_into(tmp_path: Path, name: str) -> None:
+    for each in ("tatoeba", "bmlama53"):
+        (tmp_path / each).mkdir()
+    with closed(tmp_path, name):
+        if name != "bmlama53":
+            with pytest.raises(NeuronXAError, match=CLOSED):
+                CORPORA["tatoeba"].load("eng_Latn", "fra", None, tmp_path)
+        if name != "tatoeba":
+            with pytest.raises(NeuronXAError, match=CLOSED):
+                bmlama.find("fr", tmp_path)
 
 
 # Tables -------------------------------------------------------------------------------------------
