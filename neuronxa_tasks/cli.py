@@ -25,6 +25,7 @@ from neuronxa_tasks.commands import (
     tasks,
     transfer,
 )
+from neuronxa_tasks.commands import list as list_
 from neuronxa_tasks.errors import NeuronXAError
 
 _EXAMPLES = """\
@@ -32,6 +33,7 @@ examples:
   neuronxa run --model hf-neuronxa --model_args pretrained=DIR_OR_NAME \\
       --tasks neuronxa_flores_xnli,xnli --output_path out
   lm_eval run --model hf --include_path "$(neuronxa path)" ...    the plain harness command
+  neuronxa list french                                            tasks and codes of a language
   neuronxa doctor --model_args pretrained=NAME                    will a run work?
   neuronxa fetch flores200                                        the official archive, once
   neuronxa tasks new mycorpus FOLDER -o DIR                       your own parallel text
@@ -44,6 +46,7 @@ examples:
 
 _VERBS = (
     (path, "print the folder of the task configs"),
+    (list_, "our tasks, groups and languages; searchable"),
     (doctor, "look at a model and say whether a full run will work"),
     (fetch, "download a corpus once"),
     (tasks, "make task configs for your own parallel text"),

@@ -34,6 +34,7 @@ def run(arguments: list[str]) -> int:
             "configs; those of neuronxa-tasks are always included."
         )
     options.include_path = [str(task_configs()), *([str(user_path)] if user_path else [])]
+    options.tasks = launch.own_names(options.tasks or given.get("tasks"))
     model = launch.model_arguments(options.model_args or given.get("model_args"))
     remote_code = getattr(options, "trust_remote_code", None) or given.get("trust_remote_code")
     launch.announce(model | ({"trust_remote_code": True} if remote_code else {}))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError, one_line
+from neuronxa_tasks.harness.catalogue import own_name
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,26 @@ def model_arguments(given: object) -> dict[str, Any]:
     if isinstance(given, str):
         return dict(simple_parse_args_string(given))
     return dict(given) if isinstance(given, Mapping) else {}
+
+
+def own_names(given: object) -> object:
+    """Items of `--tasks` with our tasks under their own names, whatever code the user wrote.
+
+    Args:
+        given: A text with commas, a list of such texts, or anything that the harness will refuse.
+
+    Raises:
+        NeuronXAError: One of our corpora lacks the language, or the code means several.
+    """
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        return given
+    items = [item.strip() for text in texts for item in text.split(",")]
+    found = [own_name(item) for item in items]
+    for item, name in zip(items, found, strict=True):
+        if item != name:
+            logger.info("The task %s is %s.", item, name)
+    return found
 
 
 def announce(arguments: Mapping[str, Any]) -> None:
