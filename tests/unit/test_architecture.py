@@ -27,7 +27,9 @@ def test_every_path_of_the_plan_is_there() -> None:
 
 def test_every_room_is_on_the_plan() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rooms = {path.name for path in PACKAGE.iterdir() if path.name not in ("__pycache__", "py.typed")}
+    rooms = {
+        path.name for path in PACKAGE.iterdir() if path.name not in ("__pycache__", "py.typed")
+    }
     rooms -= {"__init__.py", "__main__.py"}
     assert len(rooms) <= 16
     for room in sorted(rooms):
