@@ -1,4 +1,4 @@
-"""A published checkpoint for the tests: SmolLM2 135M, whose weights a package of the index carries."""
+"""A published checkpoint for the tests: SmolLM2 135M, from a package of the index."""
 
 from __future__ import annotations
 
