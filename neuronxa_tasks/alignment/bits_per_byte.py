@@ -9,7 +9,27 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 
+from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.statistics.sentences import ratio_interval
+
+
+def check_prefix(lm: Any, what: str) -> None:
+    """Refuse a tokenizer that has no token to put before a text.
+
+    Args:
+        lm: A loaded `HFLM`.
+        what: What needs it, for the message.
+
+    Raises:
+        NeuronXAError: It has neither BOS nor EOS, and none was named.
+    """
+    if lm.prefix_token_id is None:
+        raise NeuronXAError(
+            f"The first token of a text has a probability only after another one, for which the "
+            f"harness takes BOS or EOS, and the tokenizer of this model has neither. So {what} "
+            "cannot be computed. Name a token with the model argument prefix_token_id=ID, or leave "
+            "it out."
+        )
 
 
 def log_likelihoods(lm: Any, sentences: Iterable[str]) -> dict[str, float]:
@@ -22,7 +42,11 @@ def log_likelihoods(lm: Any, sentences: Iterable[str]) -> dict[str, float]:
     Returns:
         Sentence -> natural logarithm of its probability, given the token that the harness puts
         before a text (BOS, or what stands for it).
+
+    Raises:
+        NeuronXAError: There is no such token.
     """
+    check_prefix(lm, "the covariate bits_per_byte")
     distinct = sorted(set(sentences))
     requests = [
         Instance(request_type="loglikelihood_rolling", doc={}, arguments=(sentence,), idx=0)

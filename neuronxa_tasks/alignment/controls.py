@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from neuronxa_tasks.alignment.hits import cosine
 from neuronxa_tasks.alignment.profile import Profile, profile
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.states.forward import whole_call
 from neuronxa_tasks.states.vectors import SentenceVectors
 
 
@@ -68,8 +69,8 @@ def untrained(lm: Any, seed: int) -> Iterator[Any]:
         NeuronXAError: A model whose weights cannot be drawn anew: quantised, with an adapter,
             spread over devices, or of a class that transformers does not build from the config.
     """
+    check_untrained(lm)
     trained = lm.model
-    _check(trained)
     with torch.random.fork_rng(devices=[]):
         # Not `torch.manual_seed`, which would seed the accelerators too.
         torch.default_generator.manual_seed(seed)
@@ -93,7 +94,18 @@ def untrained(lm: Any, seed: int) -> Iterator[Any]:
         trained.to(device)
 
 
-def _check(model: Any) -> None:
+def check_untrained(lm: Any) -> None:
+    """Refuse a model whose weights cannot be drawn anew, as far as it can be seen beforehand.
+
+    Args:
+        lm: A loaded `HFLM`.
+
+    Raises:
+        NeuronXAError: See `untrained`.
+    """
+    model = lm.model
+    if (whole := whole_call(lm)) is not None:
+        raise refusal(f"{whole.why}, which is run as a whole and would not know other weights")
     if hasattr(model, "peft_config") or getattr(model, "_hf_peft_config_loaded", False):
         raise refusal("it has an adapter (PEFT), whose fresh weights would change nothing")
     if (
@@ -103,8 +115,15 @@ def _check(model: Any) -> None:
     ):
         raise refusal("it is quantised, and fresh weights cannot be drawn in that form")
     places = set((getattr(model, "hf_device_map", None) or {}).values())
-    if len(places) > 1 or (getattr(model, "tp_size", None) or 1) > 1:
+    if len(places) > 1 or "disk" in places or (getattr(model, "tp_size", None) or 1) > 1:
         raise refusal("it is spread over devices, and a second one would not fit beside it")
+    kinds = getattr(lm.AUTO_MODEL_CLASS, "_model_mapping", {}).get(type(model.config), ())
+    kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+    remote = type(model).__module__.startswith("transformers_modules")
+    if kinds and not remote and type(model) not in kinds:
+        raise refusal(
+            f"the config describes a {kinds[0].__name__} and the model is a {type(model).__name__}"
+        )
 
 
 def refusal(reason: str) -> NeuronXAError:

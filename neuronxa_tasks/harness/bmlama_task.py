@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 import numpy as np
@@ -11,9 +11,10 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import mean
 from lm_eval.api.model import LM
 
+from neuronxa_tasks.alignment.bits_per_byte import check_prefix
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness import plugin
-from neuronxa_tasks.harness.bare_task import BareTask, model_arguments
+from neuronxa_tasks.harness.bare_task import BareTask, Docs, Run, model_arguments
 from neuronxa_tasks.harness.options import parse_options
 from neuronxa_tasks.harness.softmax import float32_softmax
 from neuronxa_tasks.text import bmlama
@@ -65,6 +66,13 @@ class BmlamaTask(BareTask):
             for query in bmlama.spread(bmlama.read(path))
         ]
         self.set_up({**given, "metadata": {**metadata, "source": bmlama.source(path)}}, docs)
+
+    @classmethod
+    def check_run(cls, run: Run, chosen: Mapping[str, Docs]) -> None:
+        """Refuse a model or a sentence that cannot be scored; see `check_sentences`."""
+        check_sentences(
+            run.lm, (doc["sentences"] for docs in chosen.values() for doc in docs.values())
+        )
 
     def doc_to_text(self, doc: dict[str, Any]) -> str:
         """Return the sentence with its mask."""
@@ -173,15 +181,7 @@ def sentence_losses(lm: Any, requests: Sequence[Any]) -> list[SentenceLosses]:
     Raises:
         NeuronXAError: The model shows no tokenizer, or a sentence does not fit into its context.
     """
-    lacking = [name for name in ("tok_encode", "prefix_token_id") if not hasattr(lm, name)]
-    if lacking:
-        raise NeuronXAError(
-            f"The model {type(lm).__name__} cannot score the sentences of BMLAMA-53: a mean per "
-            f"token needs its tokenizer, but it has no {' and no '.join(lacking)}. Use --model hf "
-            "or --model hf-neuronxa, or leave the neuronxa_bmlama53_* tasks out."
-        )
-    sentences = list(dict.fromkeys(sentence for request in requests for sentence in request.args))
-    lengths = [_length(lm, sentence) for sentence in sentences]
+    sentences, lengths = check_sentences(lm, [request.args for request in requests])
     with float32_softmax(lm):
         found = lm.loglikelihood(
             [
@@ -200,6 +200,32 @@ def sentence_losses(lm: Any, requests: Sequence[Any]) -> list[SentenceLosses]:
         )
         for request in requests
     ]
+
+
+def check_sentences(lm: Any, requests: Iterable[Sequence[str]]) -> tuple[list[str], list[int]]:
+    """Refuse a model or a sentence that cannot be scored.
+
+    Args:
+        lm: A model of the harness.
+        requests: Sentences of each request.
+
+    Returns:
+        The different sentences, and the tokens that the harness scores of each.
+
+    Raises:
+        NeuronXAError: The model shows no tokenizer, it has no token before the first, or a
+            sentence does not fit into its context.
+    """
+    lacking = [name for name in ("tok_encode", "prefix_token_id") if not hasattr(lm, name)]
+    if lacking:
+        raise NeuronXAError(
+            f"The model {type(lm).__name__} cannot score the sentences of BMLAMA-53: a mean per "
+            f"token needs its tokenizer, but it has no {' and no '.join(lacking)}. Use --model hf "
+            "or --model hf-neuronxa, or leave the neuronxa_bmlama53_* tasks out."
+        )
+    check_prefix(lm, "BMLAMA-53")
+    sentences = list(dict.fromkeys(sentence for each in requests for sentence in each))
+    return sentences, [_length(lm, sentence) for sentence in sentences]
 
 
 def _length(lm: Any, sentence: str) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from neuronxa_tasks.alignment.bits_per_byte import bits_per_byte, log_likelihoods
-from neuronxa_tasks.alignment.controls import refusal, shuffled_profile, untrained
+from neuronxa_tasks.alignment.controls import shuffled_profile, untrained
 from neuronxa_tasks.alignment.covariates import covariates, number
 from neuronxa_tasks.alignment.profile import Profile, profile
 from neuronxa_tasks.harness.blocks import (
@@ -151,8 +151,6 @@ def _floors(lm: Any, tasks: dict[str, Pairs], kept: Kept) -> dict[str, list[Cont
                     floors[name].append(found)
         if not missing:
             continue
-        if (whole := whole_call(lm)) is not None:
-            raise refusal(f"{whole.why}, which is run as a whole and would not know other weights")
         with untrained(lm, seed) as model:
             for name, run in _each(
                 lm, model, missing, partial(_floor, seed), f"Untrained weights, seed {seed}"
@@ -183,14 +181,14 @@ def _each(
     At most the pivot's vectors and one target's are in memory.
     """
     # Tasks with one pivot text follow each other, so that it is encoded once.
-    order = sorted(tasks, key=lambda name: (_encoder_key(tasks[name]), tasks[name].column(0), name))
+    order = sorted(tasks, key=lambda name: (encoder_key(tasks[name]), tasks[name].column(0), name))
     encoders: dict[tuple[str, str, tuple[str, ...], bool], Encoder] = {}
     held = _Held()
     with tqdm(order, desc=description, disable=lm.rank != 0, unit="lang") as progress:
         for name in progress:
             pairs = tasks[name]
             progress.set_postfix_str(pairs.settings["target"])
-            key = _encoder_key(pairs)
+            key = encoder_key(pairs)
             if key not in encoders:
                 encoders[key] = encoder(lm, model, *key)
             held.hold(encoders[key], pairs.column(0))
@@ -213,7 +211,8 @@ class _Held:
         self._key, self.vectors = key, encode(sentences)
 
 
-def _encoder_key(pairs: Pairs) -> tuple[str, str, tuple[str, ...], bool]:
+def encoder_key(pairs: Pairs) -> tuple[str, str, tuple[str, ...], bool]:
+    """What of a task's settings makes its encoder: the arguments of `encoder` behind the model."""
     settings = pairs.settings
     variants = tuple(settings["variants"])
     return settings["tap"], settings["weights"], variants, settings["routed_nav"]

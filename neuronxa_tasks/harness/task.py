@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +12,12 @@ from lm_eval.api.metrics import mean
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness import plugin
-from neuronxa_tasks.harness.bare_task import BareTask, model_arguments
+from neuronxa_tasks.harness.bare_task import BareTask, Docs, Run, model_arguments
 from neuronxa_tasks.harness.options import parse_options
 from neuronxa_tasks.names import METRICS, SCORES
 from neuronxa_tasks.schema import RivalsBlock, SentenceRivals
 from neuronxa_tasks.text.corpora import corpus
+from neuronxa_tasks.text.sentence_pairs import Pairs
 
 plugin.teach()  # loading a task is all that `lm_eval run --model hf` needs
 
@@ -73,17 +74,24 @@ class NeuronXATask(BareTask):
         ]
         self.set_up(given, docs)
 
-    def doc_to_text(self, doc: dict[str, Any]) -> str:
-        """Return the pivot sentence."""
-        return str(doc["pivot"])
+    @classmethod
+    def check_run(cls, run: Run, chosen: Mapping[str, Docs]) -> None:
+        """Refuse what the model or the text cannot give; see `check_alignment`."""
+        from neuronxa_tasks.harness.before_requests import check_alignment
 
-    def doc_to_target(self, doc: dict[str, Any]) -> str:
-        """Return the target sentence."""
-        return str(doc["target"])
+        tasks = {
+            name: Pairs(
+                run.tasks[name].settings(),
+                run.tasks[name].text.source,
+                {number: (doc["pivot"], doc["target"]) for number, doc in docs.items()},
+            )
+            for name, docs in chosen.items()
+        }
+        check_alignment(run.lm, tasks)
 
-    def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> Instance:
-        """Make one request of a sentence pair: (pivot text, target text, settings)."""
-        settings = {
+    def settings(self) -> dict[str, Any]:
+        """What is asked for: corpus, languages and options, as every request has them."""
+        return {
             "corpus": self.corpus.name,
             "pivot": self.pivot,
             "target": self.target,
@@ -96,10 +104,21 @@ class NeuronXATask(BareTask):
             "pairs": self.options.pairs,
             "covariates": list(self.options.covariates),
         }
+
+    def doc_to_text(self, doc: dict[str, Any]) -> str:
+        """Return the pivot sentence."""
+        return str(doc["pivot"])
+
+    def doc_to_target(self, doc: dict[str, Any]) -> str:
+        """Return the target sentence."""
+        return str(doc["target"])
+
+    def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> Instance:
+        """Make one request of a sentence pair: (pivot text, target text, settings)."""
         return PairInstance(
             request_type=self.OUTPUT_TYPE,
             doc=doc,
-            arguments=(doc["pivot"], doc["target"], settings),
+            arguments=(doc["pivot"], doc["target"], self.settings()),
             idx=0,
             metadata=kwargs["metadata"],
             source=self.text.source,

@@ -82,3 +82,10 @@ def test_a_dtype_that_the_user_chose_stays(model: torch.nn.Module) -> None:
 def test_a_sentence_that_does_not_fit_is_refused(model: torch.nn.Module) -> None:
     with pytest.raises(NeuronXAError, match="has 26 tokens, but the model can score 1 to 20"):
         sentence_losses(lm(model, bos=True, max_length=20), requests())
+
+
+def test_a_tokenizer_without_bos_and_eos_is_refused(model: torch.nn.Module) -> None:
+    bare = byte_tokenizer()
+    bare.bos_token = bare.eos_token = None
+    with pytest.raises(NeuronXAError, match=r"BMLAMA-53 cannot be computed.*prefix_token_id=ID"):
+        sentence_losses(HFLM(pretrained=model, tokenizer=bare), requests())
