@@ -101,12 +101,14 @@ def _xcopa(folder: Path, rows: int) -> Repository:
 
 
 def _flores(folder: Path, rows: int) -> Repository:
-    """FLORES+: its rows need not be in the order of the release, the id says it."""
+    """FLORES+: some codes are new, and the rows may be in any order, the id says the line."""
+    renamed = {"zho_Hans": "cmn_Hans", "zho_Hant": "cmn_Hant", "est_Latn": "ekk_Latn"}
     configs = {}
     for path in sorted(folder.glob("*.devtest")):
         lines = path.read_text(encoding="utf-8").split("\n")[:rows]
         text: Rows = [{"id": index, "text": line} for index, line in enumerate(lines)]
-        configs[path.stem] = {"devtest": (f"devtest/{path.stem}.parquet", text[::-1])}
+        name = renamed.get(path.stem, path.stem)
+        configs[name] = {"devtest": (f"devtest/{name}.parquet", text[::-1])}
     return repository(configs)
 
 

@@ -49,7 +49,8 @@ def load(
 
 def test_corpora_from_the_hub_and_from_its_cache(hub: Hub, data_dir: Path, tmp_path: Path) -> None:
     environment = hub.environment(tmp_path / "cache")
-    flores, tatoeba = load(environment, ("flores", "fra_Latn"), ("tatoeba", "fra"), cwd=tmp_path)
+    texts = ("flores", "fra_Latn"), ("tatoeba", "fra"), ("flores", "zho_Hans")
+    flores, tatoeba, renamed = load(environment, *texts, cwd=tmp_path)
 
     def lines(path: str) -> list[str]:
         text = (data_dir / path).read_text(encoding="utf-8").split("\n")
@@ -64,10 +65,11 @@ def test_corpora_from_the_hub_and_from_its_cache(hub: Hub, data_dir: Path, tmp_p
     assert tatoeba["pivot"] == lines("tatoeba/fra-eng.eng")
     assert tatoeba["target"] == lines("tatoeba/fra-eng.fra")
 
+    assert renamed["target"] == lines("flores200/devtest/zho_Hans.devtest")
+
     asked = len(hub.requests)
     offline = {**environment, "HF_HUB_OFFLINE": "1"}
-    again = load(offline, ("flores", "fra_Latn"), ("tatoeba", "fra"), cwd=tmp_path)
-    assert again == [flores, tatoeba]
+    assert load(offline, *texts, cwd=tmp_path) == [flores, tatoeba, renamed]
     assert len(hub.requests) == asked
     assert any(TATOEBA_REVISION in request for request in hub.requests)
 
