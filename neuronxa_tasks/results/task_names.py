@@ -30,6 +30,7 @@ def benchmark_name(text: str) -> str:
     return _SAME_BENCHMARK.get(folded, folded)
 
 
+@lru_cache(maxsize=10_000)  # a table has thousands of rows in a few hundred languages
 def language_of(text: str, benchmark: str) -> str | None:
     """Key of the language table for a code found in a benchmark, or None where it is not known."""
     column = benchmark if benchmark in languages.BENCHMARKS + languages.CORPORA else None
