@@ -20,6 +20,7 @@ class NeuronXAError(ValueError):
         )
 
 
-def one_line(error: object) -> str:
-    """What an exception of others says, in one line of at most 300 characters."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+def one_line(error: object, most: int = 300) -> str:
+    """What an exception of others says, in one line of at most `most` characters."""
+    told = " ".join(str(error).split()) or type(error).__name__
+    return told if len(told) <= most else f"{told[: most - 4]} ..."

@@ -74,11 +74,11 @@ def _advice(error: Exception, arguments: Mapping[str, Any]) -> str:
             key, name = other, arguments[other]
             break
         weights = other != "tokenizer" and not arguments.get("gguf_file")
-        if problem := _problem_of(path, weights):
+        if problem := _problem_of(path, weights, other):
             return problem
     chain = list(_chain(error))
     names = {type(each).__name__ for each in chain}
-    told = " ".join(one_line(each) for each in chain)
+    told = " ".join(one_line(each, 5000) for each in chain)
     if "GatedRepoError" in names or "trying to access a gated repo" in told:
         return (
             f"{name} is gated on the Hub. Accept its terms at https://huggingface.co/{name}, then "
@@ -110,7 +110,17 @@ def _advice(error: Exception, arguments: Mapping[str, Any]) -> str:
             "download tokenizer.json, or name another with tokenizer=; older kinds need `pip "
             "install sentencepiece tiktoken`."
         )
-    reason = one_line(error).rstrip(".!")
+    if "load_in_" in told and "unexpected keyword" in told:
+        return (
+            "plain `hf` cannot pass load_in_8bit and load_in_4bit on to this version of "
+            "transformers. Use --model hf-neuronxa, which can."
+        )
+    if "trust_remote_code" in told:
+        return (
+            f"{name} comes with Python code of its own, which is run with all your rights. Read "
+            "it, and if you trust it add trust_remote_code=True to --model_args."
+        )
+    reason = one_line(error, 900).rstrip(".!")  # the remedy of a loader stands at the end
     if "SafetensorError" in names:
         return f"a file of its weights is damaged ({reason}). Download it again."
     return (
@@ -119,8 +129,16 @@ def _advice(error: Exception, arguments: Mapping[str, Any]) -> str:
     )
 
 
-def _problem_of(path: Path, weights: bool) -> str | None:
+def _problem_of(path: Path, weights: bool, key: str) -> str | None:
     """What is wrong with a local model, or None where that cannot be seen."""
+    try:
+        return _fault_of(path, weights, key)
+    except OSError as error:
+        place = error.filename or path
+        return f"{place} cannot be read: {error.strerror or error}. Check that you may read it."
+
+
+def _fault_of(path: Path, weights: bool, key: str) -> str | None:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_dir():
@@ -130,12 +148,19 @@ def _problem_of(path: Path, weights: bool) -> str | None:
     for config in sorted(path.glob("*.json")):
         try:
             content = json.loads(config.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             return f"{config} is damaged ({one_line(error)}). Copy or download it again."
         if config.name == "config.json" and not isinstance(content, dict):
             return f"{config} is no JSON object. Copy or download it again."
     if not weights:
         return None
+    adapter = path / "adapter_config.json"
+    if key == "pretrained" and adapter.is_file() and not (path / "config.json").is_file():
+        base = json.loads(adapter.read_text(encoding="utf-8")).get("base_model_name_or_path")
+        return (
+            f"the folder {path} holds only an adapter, which needs the model that it was trained "
+            f"on. Name both: pretrained={base or 'BASE'},peft={path}."
+        )
     if not any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
         return (
             f"the folder {path} has no config.json, so it holds no model. Give the folder that "
@@ -148,7 +173,7 @@ def _problem_of(path: Path, weights: bool) -> str | None:
         try:
             with safe_open(file, "np"):
                 pass
-        except (SafetensorError, OSError) as error:
+        except SafetensorError as error:
             reason = one_line(error).removeprefix("Error while deserializing header: ")
             return f"{file} is damaged or cut off ({reason}). Copy or download it again."
     if not files and not any([*path.glob("*.bin"), *path.glob("*.gguf")]):

@@ -7,7 +7,6 @@ import logging
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,10 +19,11 @@ _ROOM = 2**16
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_FORBIDDEN = (errno.EACCES, errno.EPERM)
 
 
 def disk_fault(error: OSError) -> int:
-    """Say that something could not be written, wherever it happened.
+    """Say that something could not be written, or not be opened, wherever it happened.
 
     Args:
         error: What reached the end of the command.
@@ -34,8 +34,15 @@ def disk_fault(error: OSError) -> int:
     Raises:
         OSError: It is of another kind.
     """
-    if error.errno not in (errno.EPIPE, *_FULL):
+    if error.errno not in (errno.EPIPE, *_FULL, *_FORBIDDEN):
         raise error
+    if error.errno in _FORBIDDEN:
+        print(
+            f"neuronxa: error: {str(error.filename or 'a file')!r} cannot be read or written: "
+            f"{error.strerror}. Check who owns it, or choose another place.",
+            file=sys.stderr,
+        )
+        return 2
     with suppress(OSError, ValueError):  # else the interpreter tries again at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if error.errno == errno.EPIPE:
@@ -114,23 +121,32 @@ def results_saved(output: Path | None) -> Iterator[None]:
     source = logging.getLogger("lm_eval.loggers.evaluation_tracker")
     failures = _Failures()
     source.addHandler(failures)
-    start = time.time()
+    before = _written(output)
     try:
         yield
     finally:
         source.removeHandler(failures)
-    folder = output.parent if output.suffix == ".json" else output
-    if not failures.found and os.environ.get("RANK", "0") == "0":
-        # Where the log level hides the warning; clocks of file systems are coarse.
-        written = folder.rglob("*_20??-??-??T*.json") if folder.is_dir() else iter(())
-        if not any(path.stat().st_mtime >= start - 5 for path in written):
-            failures.found.append("no results file is there")
+    saves = os.environ.get("RANK", "0") == "0"
+    # Where the log level hides the warning. No times: the clock of a file system may be another.
+    if saves and not failures.found and not _written(output).items() - before.items():
+        failures.found.append("no results file is there")
     if failures.found:
         raise NeuronXAError(
             f"The run is over, but its results could not be saved to {str(output)!r}: "
             f"{failures.found[0]}. Files of this run there are incomplete: delete them. Free some "
             "space or choose another --output_path, then run the same command again."
         )
+
+
+def _written(output: Path) -> dict[Path, tuple[int, int]]:
+    """The harness' files where it writes, with the time of their last change and their size."""
+    folder = output.parent if output.suffix == ".json" else output
+    found = {}
+    for path in folder.rglob("*_20??-??-??T*.json") if folder.is_dir() else ():
+        with suppress(OSError):
+            state = path.stat()
+            found[path] = (state.st_mtime_ns, state.st_size)
+    return found
 
 
 class _Failures(logging.Handler):

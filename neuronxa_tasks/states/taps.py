@@ -287,6 +287,7 @@ class Taps:
             ]
         why = (
             "because fused kernels or custom code bypass it. Load the model without them"
+            + (", take the tap `inner`, which reads another module" * (place.tap == "gate"))
             if fired == 0
             else "so the module is shared or the block is run again. Turn off gradient "
             "checkpointing and layer sharing"
@@ -320,8 +321,8 @@ def _wrong_width(tap: str, neurons: DenseNeurons, values: Tensor) -> NeuronXAErr
     return NeuronXAError(
         f"The tap `{tap}` of {neurons.name} gave {values.shape[-1]} values per token instead of "
         f"{neurons.width}, the inputs of its down projection. A slice or a fused activation "
-        "cannot be scored. Load the model without tensor parallelism and fused kernels, or run "
-        "the benchmarks alone."
+        "cannot be scored. Load the model without tensor parallelism and fused kernels, take the "
+        f"tap `{'gate' if tap == 'inner' else 'inner'}`, or run the benchmarks alone."
     )
 
 

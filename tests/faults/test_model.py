@@ -20,6 +20,7 @@ from commands import BIN, ENVIRONMENT
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.launch import announce
 from neuronxa_tasks.harness.loading_errors import loading_told
+from neuronxa_tasks.harness.model import NeuronXALM
 
 from .conftest import SHIPPED, Copy, Damage
 
@@ -131,6 +132,54 @@ def test_wrong_arguments(arguments: dict[str, Any], why: str) -> None:
     assert len(told) < 1500
 
 
+def raised(error: Exception, arguments: dict[str, Any]) -> str:
+    """What is said where the loader ends with an error."""
+
+    class Fails(NeuronXALM):
+        def __init__(self, **_: Any) -> None:
+            raise error
+
+    with pytest.raises(NeuronXAError) as caught, loading_told(arguments):
+        Fails.create_from_arg_obj(arguments)
+    return str(caught.value)
+
+
+@pytest.mark.tiny
+def test_the_remedy_at_the_end_of_a_long_message_is_not_cut_off() -> None:
+    told = raised(
+        ValueError("word " * 100 + "install it with `pip install x`"), {"pretrained": "a/b"}
+    )
+    assert "install it with `pip install x`" in told
+    code = "The repository a/b contains custom code. " + "Read it. " * 60
+    told = raised(ValueError(f"{code} Pass `trust_remote_code=True`."), {"pretrained": "a/b"})
+    assert "add trust_remote_code=True to --model_args" in told
+
+
+@pytest.mark.tiny
+def test_bits_that_plain_hf_cannot_pass_on() -> None:
+    error = TypeError("X.__init__() got an unexpected keyword argument 'load_in_8bit'")
+    assert "--model hf-neuronxa" in raised(error, {"pretrained": "a/b", "load_in_8bit": True})
+
+
+@pytest.mark.tiny
+def test_an_adapter_alone_names_the_base(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "org/base"}')
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
+    told = load({"pretrained": str(tmp_path)})
+    assert f"Name both: pretrained=org/base,peft={tmp_path}." in told
+
+
+@pytest.mark.tiny
+def test_a_file_that_cannot_be_read_is_not_called_damaged(copy_of_model: Copy) -> None:
+    def damage(folder: Path) -> None:
+        (folder / "tokenizer.json").unlink()
+        (folder / "tokenizer.json").mkdir()
+
+    told = load({"pretrained": str(copy_of_model(damage))})
+    assert "tokenizer.json cannot be read: Is a directory" in told
+    assert "damaged" not in told
+
+
 def test_only_loading_is_told_as_loading() -> None:
     with pytest.raises(KeyError), loading_told({"pretrained": "x"}):
         raise KeyError("a bug elsewhere")
@@ -152,6 +201,7 @@ LOAD = """
 import json, sys, time
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.loading_errors import loading_told
+from neuronxa_tasks.harness.model import NeuronXALM
 from neuronxa_tasks.harness.model import NeuronXALM
 time.sleep = lambda seconds: None  # between the library's retries
 for name in sys.argv[1:]:

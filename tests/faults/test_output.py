@@ -251,7 +251,28 @@ def test_a_save_that_failed_is_noticed_at_any_log_level(tmp_path: Path) -> None:
         pass
     with pytest.raises(NeuronXAError, match=told.format("No space")), results_saved(tmp_path):
         log_a_failure(logger)
+    with results_saved(tmp_path):  # by a file system whose clock is behind
+        results = tmp_path / "results_2026-01-01T00-00-00.000000.json"
+        results.write_text("{}")
+        os.utime(results, (1.0, 1.0))
+    with pytest.raises(NeuronXAError, match=told.format("no results")), results_saved(tmp_path):
+        pass
     with results_saved(tmp_path):
         (tmp_path / "m").mkdir()
         (tmp_path / "m" / "results_2026-11-22T00-00-00.000000.json").write_text("{}")
     assert logger.handlers == []
+
+
+def test_what_is_forbidden_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: object) -> int:
+        raise PermissionError(13, "Permission denied", "/proc/1/cwd")
+
+    monkeypatch.setattr("neuronxa_tasks.commands.path.run", refuse)
+    assert main(["path"]) == 2
+    told = capsys.readouterr().err
+    assert told == (
+        "neuronxa: error: '/proc/1/cwd' cannot be read or written: Permission denied. Check who "
+        "owns it, or choose another place.\n"
+    )
