@@ -80,6 +80,9 @@ def one_of(name: str, value: object, valid: Collection[str]) -> None:
         raise NeuronXAError(f"{name} is {value!r}; it must be one of {', '.join(valid)}.")
 
 
+KEYED_ANSWERS = "neuronxa_use_cache"
+"""Key in `results["config"]` of a run whose `--use_cache` knew the model."""
+
 METRIC_PREFERENCE = ("acc", "accuracy", "acc_norm", "exact_match", "f1", "value")
 """The metric of a benchmark that is used where it has several; others by `--benchmark`."""
 DEFAULT_METRIC = "nasca"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any, TypeAlias
 
 from lm_eval.api.model import CachingLM
@@ -13,9 +11,9 @@ from lm_eval.api.task import Task
 from lm_eval.config.task import TaskConfig
 from lm_eval.evaluator_utils import get_sample_size
 from lm_eval.filters import build_filter_ensemble
-from lm_eval.utils import simple_parse_args_string
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.harness.caller import frames
 
 
 class BareTask(Task):  # type: ignore[misc]
@@ -109,7 +107,7 @@ class Run:
 
         A task is not told by which model it is run, nor beside which tasks.
         """
-        for frame in _frames("evaluate"):
+        for frame in frames("evaluate"):
             found = frame.f_locals
             if {"lm", "eval_tasks", "limit_arg", "samples"} <= found.keys():
                 lm = found["lm"]
@@ -177,27 +175,3 @@ def check_samples(task: str, chosen: object, count: int) -> None:
             f"documents, 0 to {count - 1}. Correct it, or leave the task out of --samples to take "
             "all."
         )
-
-
-def model_arguments() -> Collection[str]:
-    """Names of the model arguments of the run that is being set up.
-
-    The harness merges them into the metadata of every task, where they cannot be told from keys
-    that the user misspelt. They are still separate in the frame that loads the tasks.
-    """
-    for frame in _frames("simple_evaluate"):
-        if "model_args" in frame.f_locals:
-            arguments = frame.f_locals["model_args"]
-            if isinstance(arguments, str):
-                arguments = simple_parse_args_string(arguments)
-            return tuple(arguments or ())
-    return ()
-
-
-def _frames(name: str) -> Iterator[FrameType]:
-    """Functions of a name that are being executed, the innermost first."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name == name:
-            yield frame
-        frame = frame.f_back

@@ -14,7 +14,9 @@ from lm_eval.api.model import LM
 from neuronxa_tasks.alignment.bits_per_byte import check_prefix
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness import plugin
-from neuronxa_tasks.harness.bare_task import BareTask, Docs, Run, model_arguments
+from neuronxa_tasks.harness.answers import answering
+from neuronxa_tasks.harness.bare_task import BareTask, Docs, Run
+from neuronxa_tasks.harness.caller import checked_call
 from neuronxa_tasks.harness.options import parse_options
 from neuronxa_tasks.harness.softmax import float32_softmax
 from neuronxa_tasks.text import bmlama
@@ -53,7 +55,7 @@ class BmlamaTask(BareTask):
     ) -> None:
         given = {key: value for key, value in (config or {}).items() if key != "class"}
         metadata = given.get("metadata") or {}
-        options = parse_options(metadata, model_arguments())
+        options = parse_options(metadata, checked_call())
         path = bmlama.find(str(given["dataset_name"]), data_dir or options.data_dir)
         docs = [
             {
@@ -169,7 +171,8 @@ def sentence_losses(lm: Any, requests: Sequence[Any]) -> list[SentenceLosses]:
     The harness' own log-likelihood with an empty context gives the sum over all tokens of a
     sentence, the first one given the model's prefix token (BOS, or EOS where there is none). Qi et
     al. do the same through the BOS of the tokenizer. The softmax is taken in float32: added up in
-    bfloat16, losses come in steps, and candidates tie that do not.
+    bfloat16, losses come in steps, and candidates tie that do not. Under `--use_cache` sentences
+    that were scored before are not scored again.
 
     Args:
         lm: A model of the harness with a tokenizer.
@@ -183,7 +186,7 @@ def sentence_losses(lm: Any, requests: Sequence[Any]) -> list[SentenceLosses]:
     """
     sentences, lengths = check_sentences(lm, [request.args for request in requests])
     with float32_softmax(lm):
-        found = lm.loglikelihood(
+        found = answering(lm).loglikelihood(
             [
                 Instance("loglikelihood", {}, ("", sentence), index)
                 for index, sentence in enumerate(sentences)

@@ -36,6 +36,8 @@ def task_configs() -> Path:
 def register() -> None:
     """Make the model `hf-neuronxa` and the request type `neuron_states` known to the harness.
 
+    And `--use_cache` keeps the answers of each model apart from those of others.
+
     For notebooks: after this, `lm_eval.simple_evaluate(model="hf-neuronxa", ...)` works with
     `TaskManager(include_path=str(neuronxa_tasks.task_configs()))`.
     """
@@ -45,6 +47,9 @@ def register() -> None:
     if ALIAS not in model_registry:
         model_registry.register(ALIAS, target="neuronxa_tasks.harness.model:NeuronXALM")
     teach()
+    from neuronxa_tasks.harness.answers import key_by_model
+
+    key_by_model()
 
 
 def teach() -> None:

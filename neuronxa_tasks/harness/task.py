@@ -12,7 +12,8 @@ from lm_eval.api.metrics import mean
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness import plugin
-from neuronxa_tasks.harness.bare_task import BareTask, Docs, Run, model_arguments
+from neuronxa_tasks.harness.bare_task import BareTask, Docs, Run
+from neuronxa_tasks.harness.caller import checked_call
 from neuronxa_tasks.harness.options import parse_options
 from neuronxa_tasks.names import METRICS, SCORES
 from neuronxa_tasks.schema import RivalsBlock, SentenceRivals
@@ -56,7 +57,7 @@ class NeuronXATask(BareTask):
                 "target language). Take one of the shipped configs as a model, or make configs "
                 "for your own text with `neuronxa tasks new`."
             )
-        self.options = parse_options(given.get("metadata") or {}, model_arguments())
+        self.options = parse_options(given.get("metadata") or {}, checked_call())
         self.pivot = str(fixed.get("pivot") or self.options.pivot)
         self.target = str(given["dataset_name"])
         self.corpus = corpus(str(given["dataset_path"]))

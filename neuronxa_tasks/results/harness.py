@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.names import LOWER_IS_BETTER, METRIC_PREFERENCE, metric_stem
+from neuronxa_tasks.names import KEYED_ANSWERS, LOWER_IS_BETTER, METRIC_PREFERENCE, metric_stem
 from neuronxa_tasks.results.block import (
     alignment_settings,
     alignment_tasks,
@@ -206,7 +206,7 @@ def _notes(run: Row, config: dict[str, Any], misnamed: list[str]) -> list[str]:
             f"{path}: {run['random_weights']} weights of {run['model']} were not in its checkpoint "
             "and were drawn at random, so its scores are not those of the model."
         )
-    if config.get("use_cache"):
+    if config.get("use_cache") and KEYED_ANSWERS not in config:
         notes.append(
             f"{path} was run with --use_cache ({config['use_cache']}). The harness does not tie "
             "that cache to a model, so its benchmark answers may be those of another one."

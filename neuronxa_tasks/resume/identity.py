@@ -21,7 +21,7 @@ from torch import nn
 from neuronxa_tasks.resume.code import code_hash
 from neuronxa_tasks.resume.describe import Describer, UnseenError
 from neuronxa_tasks.resume.fingerprint import unread
-from neuronxa_tasks.states.forward import has_foreign_hook, is_patched, whole_call
+from neuronxa_tasks.states.forward import has_foreign_hook, is_patched, own_pass
 
 _LIBRARIES = (
     "accelerate", "lm_eval", "numpy", "scikit-learn", "scipy", "tokenizers", "torch",
@@ -39,6 +39,13 @@ _REGISTRIES = (
     ("transformers.integrations.moe", "ALL_EXPERTS_FUNCTIONS"),
 )
 """Where transformers looks up the functions that a config names."""
+_PLAIN = (str, int, float, bool, dict, list, tuple, type(None))
+_NO_ANSWER = frozenset({
+    "_neuronxa_resume", "_rank", "_world_size", "batch_schedule", "batch_size_per_gpu",
+    "batch_sizes", "delta", "max_batch_size", "peft", "pretrained", "revision", "softmax_dtype",
+})  # fmt: skip
+"""Attributes of a model of the harness that change no answer, are seen in the weights, or are part
+of the name of an answer."""
 _FREE_SETTINGS = ("pairs",)
 """Settings that leave the results of a language as they are."""
 _OF_MODULES = frozenset(vars(nn.Module())) - {"training"}
@@ -66,6 +73,30 @@ def run_identity(lm: Any, weights: str, encoder: Any) -> str | Unnameable:
         return digest({**model_parts(lm, weights), **run_parts(lm, encoder)})
     except UnseenError as error:
         return Unnameable(str(error))
+
+
+def model_identity(lm: Any, weights: str) -> str | Unnameable:
+    """Name a model and all that decides its answers but the requests.
+
+    Batch sizes are left out: an answer is worth keeping when a batch did not fit.
+
+    Args:
+        lm: A loaded `HFLM`.
+        weights: `fingerprint` of its model.
+
+    Returns:
+        A sha256; or the reason why there is none.
+    """
+    options = {
+        name: str(value) if isinstance(value, torch.dtype) else value
+        for name, value in vars(lm).items()
+        if isinstance(value, (*_PLAIN, torch.dtype)) and name not in _NO_ANSWER
+    }
+    try:
+        parts = model_parts(lm, weights)
+    except UnseenError as error:
+        return Unnameable(str(error))
+    return digest({**parts, "options": options, "max_length": lm.max_length})
 
 
 def task_identity(run: str, settings: Mapping[str, Any], texts: Sequence[str]) -> str:
@@ -97,9 +128,8 @@ def model_parts(lm: Any, weights: str) -> dict[str, Any]:
         UnseenError: Something that decides cannot be seen.
     """
     model = lm.model
-    whole = whole_call(lm)
-    if whole is not None and whole.of_class:
-        raise UnseenError(f"{whole.why}, and not everything in it can be seen")
+    if told := own_pass(lm):
+        raise UnseenError(f"{told}, and not everything in it can be seen")
     if names := unread(model):
         raise UnseenError(f"weights are offloaded and were not read, such as {names[0]}")
     if hooked := _foreign_hooks(model):
@@ -129,8 +159,7 @@ def model_parts(lm: Any, weights: str) -> dict[str, Any]:
 
 def run_parts(lm: Any, encoder: Any) -> dict[str, Any]:
     """What else decides a score: this package, and how the model is used."""
-    plain = (str, int, float, bool, dict, list, tuple, type(None))
-    options = {name: each for name, each in vars(encoder).items() if isinstance(each, plain)}
+    options = {name: each for name, each in vars(encoder).items() if isinstance(each, _PLAIN)}
     return {"code": code_hash(), "encoder": options}
 
 

@@ -31,12 +31,10 @@ class WholeCall:
     Attributes:
         call: Runs it on token ids [B, T] that are padded on the right, without a mask.
         why: What makes it more, as the beginning of a sentence.
-        of_class: Whether the class of the harness has a pass of its own.
     """
 
     call: Callable[[Tensor], Any]
     why: str
-    of_class: bool
 
 
 def whole_call(lm: Any) -> WholeCall | None:
@@ -62,16 +60,26 @@ def whole_call(lm: Any) -> WholeCall | None:
                 f"not see. Move the change into `{CALL}`, where the scores are computed too, or "
                 "run the benchmarks alone."
             )
-    if _home(lm, CALL) not in (None, _HFLM):
-        return WholeCall(getattr(lm, CALL), f"{name} has a `{CALL}` of its own", True)
+    if told := own_pass(lm):
+        return WholeCall(getattr(lm, CALL), told)
     if getattr(lm, "mixed_precision_dtype", None) is not None:
         told = f"mixed_precision_dtype is {lm.mixed_precision_dtype}"
-        return WholeCall(getattr(lm, CALL), told, False)
+        return WholeCall(getattr(lm, CALL), told)
     for path, module in _above(lm.model, locate(lm.model).decoder):
         if has_foreign_hook(module) or is_patched(module):
             told = f"the module {path or type(module).__name__} has a hook that is not known here"
-            return WholeCall(getattr(lm, CALL), told, False)
+            return WholeCall(getattr(lm, CALL), told)
     return None
+
+
+def own_pass(lm: Any) -> str:
+    """What a class of the harness does to the forward pass itself; empty if it does nothing.
+
+    Args:
+        lm: A loaded `HFLM`.
+    """
+    own = _home(lm, CALL) not in (None, _HFLM)
+    return f"{type(lm).__name__} has a `{CALL}` of its own" if own else ""
 
 
 def has_foreign_hook(module: nn.Module) -> bool:

@@ -96,6 +96,7 @@ def test_predict_only_still_runs(lm: NeuronXALM) -> None:
 def test_caches_of_the_harness_give_nothing_old_back(
     lm: NeuronXALM, plain: dict[str, float], tmp_path: Path
 ) -> None:
+    neuronxa_tasks.register()
     for pivot, same in (("eng_Latn", True), ("deu_Latn", False)):
         results = run(
             lm,

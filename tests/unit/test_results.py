@@ -511,6 +511,8 @@ def test_a_cache_that_knows_no_model_is_told(tmp_path):
     data["config"]["use_cache"] = "cache/answers"
     (note,) = read_results([write(tmp_path / "results.json", data)]).notes
     assert "was run with --use_cache (cache/answers)" in note
+    data["config"]["neuronxa_use_cache"] = {"model": "0123456789abcdef", "answers_read": 7}
+    assert read_results([write(tmp_path / "results.json", data)]).notes == ()
 
 
 def chosen(folder, items, logged=True):

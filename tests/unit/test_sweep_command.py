@@ -245,7 +245,6 @@ def test_interrupted_it_ends_the_run_and_goes_on(place: Place, number: signal.Si
     [
         ((), (), "name no tasks"),
         ((), (*HARNESS, "--output_path", "x"), "a folder of its own"),
-        ((), (*HARNESS, "--use_cache", "x"), "the answers of the first"),
         ((), ("--tasks", "a", "--model_args", "pretrained=x"), "pretrained=x"),
         ((), ("--tasks", "a", "--model_args", "revision=x"), "revision=x"),
         ((), ("--tasks", "a", "--config", "none.yaml"), "none.yaml"),

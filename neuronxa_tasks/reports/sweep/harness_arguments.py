@@ -13,7 +13,7 @@ from neuronxa_tasks.reports.sweep.checkpoints import Checkpoint
 
 HOW_NOT_WHAT = frozenset({
     "batch_size", "cache_requests", "device", "hf_hub_log_args", "max_batch_size", "show_config",
-    "trackio_args", "verbosity", "wandb_args", "wandb_config_args", "write_out",
+    "trackio_args", "use_cache", "verbosity", "wandb_args", "wandb_config_args", "write_out",
 })  # fmt: skip
 """Arguments that say how a run is done. They may change within a series: a smaller batch must not
 cost what is already computed."""
@@ -110,12 +110,6 @@ def _refuse_ours(typed: dict[str, Any], from_file: dict[str, Any]) -> None:
         raise NeuronXAError(
             f"--output_path is {both['output_path']!r}, but the sweep gives each checkpoint a "
             "folder of its own below OUT. Leave it out; -o before `--` names OUT."
-        )
-    if both.get("use_cache"):
-        raise NeuronXAError(
-            f"--use_cache is {both['use_cache']!r}, but the harness' cache does not know the "
-            "model: every checkpoint would get the answers of the first. Leave it out; finished "
-            "checkpoints are never run again."
         )
     if from_file.get("model_args"):
         raise NeuronXAError(

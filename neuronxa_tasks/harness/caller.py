@@ -1,0 +1,65 @@
+"""The call of the harness in which a task is loaded: what it was given, and what would be lost.
+
+The harness merges model arguments and metadata before a task sees them. They are still separate in
+the frame of `simple_evaluate`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from types import FrameType
+from typing import Any
+
+from lm_eval.utils import simple_parse_args_string
+
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.harness.answers import refuse_unkeyed
+
+
+def checked_call() -> Collection[str]:
+    """Check how the harness was called.
+
+    Returns:
+        Names of the model arguments, which cannot be told from misspelt metadata later.
+
+    Raises:
+        NeuronXAError: Metadata that the harness drops, or a cache of answers that knows no model.
+    """
+    given = _arguments()
+    refuse_unkeyed(given.get("lm"))
+    _refuse_lost(given.get("metadata"), given.get("task_manager"))
+    arguments = given.get("model_args")
+    if isinstance(arguments, str):
+        arguments = simple_parse_args_string(arguments)
+    return tuple(arguments or ())
+
+
+def frames(name: str) -> Iterator[FrameType]:
+    """Functions of a name that are being executed, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == name:
+            yield frame
+        frame = frame.f_back
+
+
+def _arguments() -> Mapping[str, Any]:
+    """Local names of `simple_evaluate`; none where the harness was called in another way."""
+    found = (frame.f_locals for frame in frames("simple_evaluate"))
+    return next((names for names in found if "model_args" in names), {})
+
+
+def _refuse_lost(metadata: object, manager: Any) -> None:
+    """The harness (0.4.13) reads `metadata=` only where it makes the task manager itself."""
+    if not isinstance(metadata, Mapping):
+        return
+    used = getattr(manager, "metadata", None) or {}
+    lost = {key: value for key, value in metadata.items() if used.get(key, ...) != value}
+    if lost:
+        raise NeuronXAError(
+            f"simple_evaluate() was given metadata={lost!r} beside a task_manager, and the harness "
+            "then ignores it: the scores would be those of other options. Give it to the task "
+            "manager: TaskManager(include_path=str(neuronxa_tasks.task_configs()), "
+            f"metadata={lost!r})."
+        )
