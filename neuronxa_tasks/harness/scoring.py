@@ -273,7 +273,7 @@ def _task_block(
         tap=settings["tap"],
         weights=settings["weights"],
         routed_nav=settings["routed_nav"],
-        source=pairs.source,
+        source=pairs.used_source(),
         tokens={"pivot": _tokens(pivot), "target": _tokens(target)},
         nas=hits_block(result.nas),
         nav=hits_block(result.nav),

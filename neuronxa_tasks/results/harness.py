@@ -239,6 +239,8 @@ def _shared(
     if kind == "alignment":
         facts = alignment[task]
         settings, n = alignment_settings(facts), facts["n"]
+        if at(facts, "source", "chosen"):  # then the hash is that of the choice
+            text = ""
         text = " ".join(filter(None, (as_text(at(facts, "source", "sha256")), text)))
     else:
         settings, n = how, items_of(content, task, _entry(content, task))

@@ -40,7 +40,7 @@ def result_of(content: Any, pairs: Pairs, layers: Layers) -> Result:
         ValueError, LookupError, TypeError: It is none, or its parts do not fit together.
     """
     block, settings, n = content["block"], pairs.settings, len(pairs.lines)
-    block["source"] = pairs.source  # the same text may come from another place now
+    block["source"] = pairs.used_source()  # the same text may come from another place now
     _demand(_conforms(block, TaskBlock), "no block of a task")
     for name in ("corpus", "pivot", "target", "tap", "weights", "routed_nav"):
         _demand(block[name] == settings[name], f"another {name}")

@@ -20,6 +20,17 @@ class Pairs:
         """Return the pivot (0) or target (1) sentences in the order of the lines."""
         return tuple(self.lines[line][index] for line in sorted(self.lines))
 
+    def used_source(self) -> dict[str, Any]:
+        """Where the text came from, with the sha256 of the sentences that are used.
+
+        All sentences of a text have the hash that reading it gave. A choice of them (`--samples`,
+        `--limit`) has a hash of its own, and says that it is one: other choices are other text.
+        """
+        text = "\n".join(self.column(0) + self.column(1))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        chosen = {} if digest == self.source.get("sha256") else {"chosen": True}
+        return {**self.source, "sha256": digest, **chosen}
+
 
 class Texts:
     """What a tokenizer makes of the texts of a run, reduced to hashes and counts.

@@ -86,7 +86,18 @@ def test_limit_is_n(
 def test_samples_are_the_chosen_lines(lm: NeuronXALM) -> None:
     first = run(lm, FRENCH, samples={FRENCH: list(range(30))})
     assert first["config"]["neuronxa"]["tasks"][FRENCH]["n"] == 30
-    assert scores(first) == scores(run(lm, FRENCH, limit=30))
+    limited = run(lm, FRENCH, limit=30)
+    assert scores(first) == scores(limited)
+    other = run(lm, FRENCH, samples={FRENCH: list(range(30, 60))})
+    whole, *parts = (
+        each["config"]["neuronxa"]["tasks"][FRENCH]["source"]
+        for each in (run(lm, FRENCH), first, limited, other)
+    )
+    assert "chosen" not in whole
+    assert all(part["chosen"] for part in parts)
+    # The hash is that of the sentences used: the same choice is the same text, another is not.
+    assert parts[0]["sha256"] == parts[1]["sha256"]
+    assert len({each["sha256"] for each in (whole, *parts)}) == 3
 
 
 def test_predict_only_still_runs(lm: NeuronXALM) -> None:

@@ -545,6 +545,22 @@ def test_a_choice_that_was_not_logged_is_told(tmp_path):
     assert all("without logged samples nobody can tell" in note for note in read.notes)
 
 
+@pytest.mark.parametrize("knows", [True, False])
+def test_chosen_sentences_of_an_alignment(tmp_path, knows):
+    """New files have the hash of the choice; of old ones nobody can tell without samples."""
+    for name, digest in (("a", "1" * 64), ("b", "2" * 64 if knows else "1" * 64)):
+        data, path = weighed(tmp_path, name, name)
+        tasks = data["config"]["neuronxa"]["tasks"]
+        for task in tasks.values():
+            task["source"] |= {"sha256": digest, **({"chosen": True} if knows else {})}
+        data["n-samples"] |= {task: {"original": 99, "effective": 20} for task in tasks}
+        write(path, data)
+    read = read_results([tmp_path], mixed="separate")
+    alignment = read.frame[read.frame["kind"] == "alignment"]
+    assert alignment["text"].nunique() == 2
+    assert alignment["text"].str.contains("unlogged").any() == (not knows)
+
+
 def test_two_models_under_one_name_are_refused(tmp_path):
     data = json.loads(results_file(NEURONXA).read_text(encoding="utf-8"))
     data["config"]["neuronxa"]["model"]["fingerprint"] = "ffff"
