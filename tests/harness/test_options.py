@@ -22,6 +22,11 @@ from neuronxa_tasks.alignment.surface import surface
 from neuronxa_tasks.alignment.variants import variant_alignments
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.model import NeuronXALM
+from neuronxa_tasks.reports.gate.checkpoint import read_checkpoint
+from neuronxa_tasks.reports.gate.comparable import NotComparable
+from neuronxa_tasks.reports.gate.join import join
+from neuronxa_tasks.reports.gate.rules import Rules
+from neuronxa_tasks.results import read_results
 from neuronxa_tasks.resume.fingerprint import fingerprint
 from neuronxa_tasks.states.encoder import Encoder
 from neuronxa_tasks.states.vectors import SentenceVectors
@@ -98,6 +103,36 @@ def test_samples_are_the_chosen_lines(lm: NeuronXALM) -> None:
     # The hash is that of the sentences used: the same choice is the same text, another is not.
     assert parts[0]["sha256"] == parts[1]["sha256"]
     assert len({each["sha256"] for each in (whole, *parts)}) == 3
+
+
+def test_other_chosen_sentences_are_not_comparable(lm: NeuronXALM, tmp_path: Path) -> None:
+    """The same number of lines, but others: the results file alone tells, without samples."""
+    source = CORPORA["mini"].load("eng_Latn", "fra_Latn", 100).source
+    hashes = {}
+    for name, options in {
+        "all": {},
+        "first": {"samples": {FRENCH: list(range(20))}},
+        "limit": {"limit": 20},
+        "last": {"samples": {FRENCH: list(range(80, 100))}},
+    }.items():
+        results = run(lm, FRENCH, bootstrap_iters=0, log_samples=False, **options)
+        hashes[name] = results["config"]["neuronxa"]["tasks"][FRENCH]["source"]["sha256"]
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results_2026-01-01T00-00-00.000000.json").write_text(
+            json.dumps({**results, "model_name": "tiny"}, default=handle_non_serializable)
+        )
+    assert hashes["all"] == source["sha256"]  # as results of older versions have it
+    assert hashes["first"] == hashes["limit"]
+    assert len(set(hashes.values())) == 3
+    first, last = (read_checkpoint([tmp_path / name], name) for name in ("first", "last"))
+    with pytest.raises(NotComparable, match="different sentences") as caught:
+        join(first, last, Rules())
+    assert caught.value.exit_code == 3
+    with pytest.raises(NeuronXAError, match="different sentences"):
+        read_results(
+            [tmp_path / "first", tmp_path / "last"],
+            names={str(tmp_path / "last" / "results_2026-01-01T00-00-00.000000.json"): "other"},
+        )
 
 
 def test_predict_only_still_runs(lm: NeuronXALM) -> None:
