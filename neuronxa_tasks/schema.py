@@ -102,7 +102,7 @@ class TaskBlock(BesideBlock):
     """One language pair.
 
     `forward` is from pivot to target. `source` says where the text came from and has the sha256 of
-    the sentences used.
+    the sentences used; it says `chosen` where these are not all that were read.
     """
 
     n: int
