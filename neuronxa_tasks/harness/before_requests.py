@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from neuronxa_tasks.alignment.bits_per_byte import check_prefix
 from neuronxa_tasks.alignment.controls import check_untrained
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness import plugin
+from neuronxa_tasks.harness.log_likelihoods import check_prefix
 from neuronxa_tasks.harness.matrices import plan
 from neuronxa_tasks.harness.processes import check_rank
 from neuronxa_tasks.harness.scoring import encoder, encoder_key

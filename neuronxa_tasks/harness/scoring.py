@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from neuronxa_tasks.alignment.bits_per_byte import bits_per_byte, log_likelihoods
+from neuronxa_tasks.alignment.bits_per_byte import bits_per_byte
 from neuronxa_tasks.alignment.controls import shuffled_profile, untrained
 from neuronxa_tasks.alignment.covariates import covariates, number
 from neuronxa_tasks.alignment.profile import Profile, profile
@@ -24,7 +24,7 @@ from neuronxa_tasks.harness.blocks import (
     control_run,
     hits_block,
 )
-from neuronxa_tasks.harness.softmax import float32_softmax
+from neuronxa_tasks.harness.log_likelihoods import float32_softmax, log_likelihoods
 from neuronxa_tasks.resume.entries import Result
 from neuronxa_tasks.resume.kept import Kept
 from neuronxa_tasks.schema import ControlRun, RivalsBlock, SentenceRivals, TaskBlock, TokensBlock
