@@ -48,11 +48,17 @@ lint: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/python -m neuronxa_tasks.harness.configs --check
 
+# Tests run in so many processes of one thread each; WORKERS=0 is one process. A file is run by one
+# of them, since its tests share what is dear to make; the folders with the longest tests come first.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+test test-all: export OMP_NUM_THREADS = 1
+
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 configs: $(READY)
 	$(BIN)/python -m neuronxa_tasks.harness.configs

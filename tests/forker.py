@@ -1,32 +1,48 @@
 """Starts `neuronxa` again and again from a process that has loaded everything already.
 
-Loading takes many seconds, the run of a tiny model few. Reads one JSON object per line: the
-arguments, further environment, a file for the output, and after how many seconds to kill -9 the
-run (or null), counted from its start, or from the moment when a folder has a number of kept
-results. Answers with the exit code, negative where a signal ended it, and the seconds taken.
+Loading takes many seconds, the run of a tiny model few. Reads one JSON object per line:
+
+- `arguments`, `cwd`, and `env`, which is added to the environment;
+- `out` and `err`: files for the two streams;
+- `largest`: bytes that a file may have, as on a disk that gets full, or null;
+- `kill_after`: seconds after which to kill -9 the run, or null, counted from its start or, where
+  `kept` is a folder and a number, from the moment when that folder has so many kept results.
+
+Answers with the exit code, negative where a signal ended it, and the seconds taken. Every run is a
+process of its own. What libraries read from the environment while they are loaded, such as HF_HOME
+and HF_HUB_OFFLINE, is for all runs as it was when this program started.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import resource
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from configs_once import read_configs_once
+
+WHAT_A_RUN_LOADS = (
+    "lm_eval._cli",
+    "lm_eval.evaluator",
+    "neuronxa_tasks.commands.run",
+    "neuronxa_tasks.harness.model",
+    "neuronxa_tasks.harness.task",
+    "pytablewriter",
+    "sklearn.feature_extraction.text",
+    "transformers.models.llama.modeling_llama",
+)
+
 
 def main() -> None:
-    import lm_eval._cli
-    import lm_eval.evaluator  # noqa: F401
-
-    import neuronxa_tasks.harness.model
-    import neuronxa_tasks.harness.task  # noqa: F401
-
-    _index_once()
+    _load()
     for line in sys.stdin:
         job = json.loads(line)
         start = time.monotonic()
@@ -41,35 +57,33 @@ def main() -> None:
         print(json.dumps(answer), flush=True)
 
 
-def _index_once() -> None:
-    """Read the harness' ten thousand task configs now, and not in every run."""
+def _load() -> None:
+    """All that a run loads, and the task configs that it would read."""
+    for name in WHAT_A_RUN_LOADS:
+        importlib.import_module(name)
     from lm_eval.tasks import TaskManager
-    from lm_eval.tasks._index import TaskIndex
 
     from neuronxa_tasks.harness.plugin import task_configs
 
-    original, known = TaskIndex.build, {}
-
-    def build(paths: Sequence[Path]) -> Any:
-        key = tuple(map(str, paths))
-        if key not in known:
-            known[key] = original(paths)
-        return known[key]
-
-    TaskIndex.build = staticmethod(build)
+    read_configs_once()
     TaskManager(include_path=[str(task_configs())])
 
 
-def _run(job: dict[str, object]) -> None:
+def _run(job: dict[str, Any]) -> None:
     from neuronxa_tasks.cli import main as neuronxa
 
     code = 1
     try:
-        output = os.open(str(job["output"]), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        os.environ.update(job["env"])  # type: ignore[call-overload]
-        code = neuronxa(job["arguments"])  # type: ignore[arg-type]
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for stream, name in ((1, "out"), (2, "err")):
+            os.dup2(os.open(job[name], os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), stream)
+        os.chdir(job["cwd"])
+        os.environ.update(job["env"])
+        if job["largest"] is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (job["largest"], job["largest"]))
+        code = neuronxa(job["arguments"])
+    except SystemExit as end:  # usage: the words are on the error stream already
+        code = end.code if isinstance(end.code, int) else 1
     except BaseException:
         traceback.print_exc()
     finally:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import BIN, ENVIRONMENT
+from commands import ENVIRONMENT, Command
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.launch import announce
@@ -268,28 +268,22 @@ def test_models_that_the_hub_does_not_give(hub: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.harness
-def test_the_command_ends_with_the_sentence(copy_of_model: Copy, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [
-            *(BIN / "neuronxa", "run", "--model", "hf", "--tasks", "neuronxa_mini_deu_Latn"),
-            *("--model_args", f"pretrained={copy_of_model(cut(100_000))},revision=v9"),
-            *("--trust_remote_code", "--device", "cpu", "--output_path", tmp_path / "out"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        cwd=tmp_path,
-        env={**os.environ, **ENVIRONMENT},
-        check=False,
+def test_the_command_ends_with_the_sentence(
+    neuronxa: Command, copy_of_model: Copy, tmp_path: Path
+) -> None:
+    done = neuronxa(
+        *("run", "--model", "hf", "--tasks", "neuronxa_mini_deu_Latn"),
+        *("--model_args", f"pretrained={copy_of_model(cut(100_000))},revision=v9"),
+        *("--trust_remote_code", "--device", "cpu", "--output_path", tmp_path / "out"),
     )
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    last = done.stderr.rstrip().splitlines()[-1]
+    assert done.code == 2, done.err
+    assert "Traceback" not in done.err
+    last = done.err.rstrip().splitlines()[-1]
     assert last.startswith("neuronxa: error: The model of --model_args ")
     assert "model.safetensors is damaged or cut off" in last
     assert not (tmp_path / "out").exists()
-    assert "trust_remote_code is on: Python code that comes with the model" in done.stderr
-    assert "revision=v9 is not looked at" in done.stderr
+    assert "trust_remote_code is on: Python code that comes with the model" in done.err
+    assert "revision=v9 is not looked at" in done.err
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from commands import BIN, ENVIRONMENT
+from commands import BIN, ENVIRONMENT, Command
 
 from neuronxa_tasks.cli import main
 from neuronxa_tasks.errors import NeuronXAError
@@ -36,27 +36,26 @@ def with_limit(size: int, *command: object, cwd: Path) -> subprocess.CompletedPr
         encoding="utf-8",
         timeout=900,
         cwd=cwd,
-        env={**os.environ, **ENVIRONMENT, "NEURONXA_RESUME_DIR": str(cwd / "kept")},
+        env={**os.environ, **ENVIRONMENT},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
         check=False,
     )
 
 
 @pytest.mark.harness
-def test_disk_that_gets_full_during_a_run(tmp_path: Path) -> None:
-    done = with_limit(
-        70_000,
-        *(BIN / "neuronxa", "run", "--model", "hf-neuronxa", "--device", "cpu"),
+def test_disk_that_gets_full_during_a_run(neuronxa: Command) -> None:
+    done = neuronxa(
+        *("run", "--model", "hf-neuronxa", "--device", "cpu", "--batch_size", 16),
         *("--model_args", f"pretrained={SHIPPED}", "--tasks", "neuronxa_mini_deu_Latn"),
         *("--log_samples", "--output_path", "out"),
-        cwd=tmp_path,
+        largest=70_000,
     )
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    last = done.stderr.rstrip().splitlines()[-1]
+    assert done.code == 2, done.err
+    assert "Traceback" not in done.err
+    last = done.err.rstrip().splitlines()[-1]
     assert last.startswith("neuronxa: error: The run is over, but its results could not be saved")
     assert "File too large" in last
-    assert "nasca" in done.stdout  # the table is not lost
+    assert "nasca" in done.out  # the table is not lost
 
 
 def test_disk_that_is_full_before_a_run(tmp_path: Path) -> None:

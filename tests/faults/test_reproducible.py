@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import BIN, ENVIRONMENT, Finished
+from commands import Finished, Forker, in_new_process
 
 from neuronxa_tasks.harness import output
 
@@ -36,52 +35,42 @@ NASTY = [
 
 
 @pytest.fixture(scope="module")
-def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def text(forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Configs for a corpus of two languages with everything that may stand in a line."""
     folder = tmp_path_factory.mktemp("nasty")
     lines = "\n".join(NASTY) + "\n"
     (folder / "text").mkdir()
     (folder / "text" / "aaa.txt").write_bytes(b"\xef\xbb\xbf" + lines.encode())
     (folder / "text" / "bbb.txt").write_bytes(lines.replace("\n", " ?\r\n").encode())
-    done = subprocess.run(
-        [
-            *(BIN / "neuronxa", "tasks", "new", "own", folder / "text"),
-            *("-o", folder / "configs", "--pivot", "aaa"),
-        ],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    words = ("own", folder / "text", "-o", folder / "configs", "--pivot", "aaa")
+    done = forker("tasks", "new", *words, cwd=folder)
+    assert done.code == 0, done.err
     return folder / "configs" / "own"
 
 
 @pytest.fixture(scope="module")
-def runs(text: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Finished]:
-    """Three processes: one command twice, and the same with another batch size and order."""
+def runs(
+    text: Path, forker: Forker, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Finished]:
+    """Three processes: one command twice, and the same with another batch size and order.
+
+    The first is started as a user would, so that it and the second share no hash seed.
+    """
     finished = {}
     for name, tasks, batch in (("one", TASKS, 32), ("two", TASKS, 32), ("other", TASKS[::-1], 7)):
         folder = tmp_path_factory.mktemp(name)
-        done = subprocess.run(
-            [
-                *(BIN / "neuronxa", "run", "--model", "hf-neuronxa", "--device", "cpu"),
-                *("--model_args", f"pretrained={SHIPPED},dtype=float32"),
-                *("--metadata", json.dumps({"n": 60})),
-                *("--tasks", ",".join(tasks), "--include_path", text),
-                *("--batch_size", str(batch), "--log_samples", "--output_path", folder / "out"),
-            ],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=900,
-            cwd=folder,
-            # A place of its own, so that no run finds what another has kept.
-            env={**os.environ, **ENVIRONMENT, "NEURONXA_RESUME_DIR": str(folder / "kept")},
-            check=False,
+        words = (
+            *("run", "--model", "hf-neuronxa", "--device", "cpu"),
+            *("--model_args", f"pretrained={SHIPPED},dtype=float32"),
+            *("--metadata", json.dumps({"n": 60})),
+            *("--tasks", ",".join(tasks), "--include_path", text),
+            *("--batch_size", batch, "--log_samples", "--output_path", folder / "out"),
         )
-        finished[name] = Finished(done.returncode, done.stdout, done.stderr, folder / "out")
-        assert done.returncode == 0, done.stderr
+        # A place of its own, so that no run finds what another has kept.
+        kept = {"NEURONXA_RESUME_DIR": str(folder / "kept")}
+        run = partial(in_new_process, "neuronxa") if name == "one" else forker
+        finished[name] = run(*words, cwd=folder, **kept)
+        assert finished[name].code == 0, finished[name].err
     return finished
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import BIN, ENVIRONMENT, Command, Finished
+from commands import Command, Finished, in_new_process
 from hub import Hub, serve
 from hub_data import hub_repositories
 from models import byte_tokenizer, tiny_model
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _indexes_are_made_fast(configs_once: None) -> None:
+    """Most tests here make an index of the harness' names."""
 
 
 @pytest.fixture(scope="session")
@@ -25,20 +28,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
-    """Run a program of the environment in an empty folder."""
+    """Run a program of the environment in an empty folder and a process of its own."""
 
-    def run(program: str, *arguments: object, cwd: Path | None = None, **env: str) -> Finished:
-        done = subprocess.run(
-            [BIN / program, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=600,
-            cwd=cwd or tmp_path,
-            env={**os.environ, **ENVIRONMENT, **env},
-            check=False,
-        )
-        return Finished(done.returncode, done.stdout, done.stderr, tmp_path / "out")
+    def run(program: str, *arguments: object, **env: str) -> Finished:
+        return in_new_process(program, *arguments, cwd=tmp_path, **env)
 
     return run
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +12,6 @@ import pytest
 from commands import Command
 from models import byte_tokenizer
 
-from neuronxa_tasks.cli import main
-
 pytestmark = pytest.mark.harness
 
 FRENCH = "neuronxa_flores_fra_Latn"
@@ -22,40 +19,22 @@ Fails = Callable[..., str]
 
 
 @pytest.fixture
-def fails(
-    checkpoint: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Fails:
-    """Run `neuronxa run` in this process; return what it says about its failure."""
+def fails(neuronxa: Command, checkpoint: Path, tmp_path: Path) -> Fails:
+    """Run `neuronxa run`; return what it says about its failure."""
 
     def run(
         *arguments: str, tasks: str = FRENCH, model: str = "hf-neuronxa", **metadata: object
     ) -> str:
-        monkeypatch.setattr("sys.argv", ["neuronxa"])
-        monkeypatch.setattr("lm_eval.utils._LOGGING_CONFIGURED", False)
-        logging.getLogger("lm_eval").handlers.clear()  # of the last test's error stream
         out = tmp_path / "out"
-        arguments = (
-            "--model_args",
-            f"pretrained={checkpoint}",
-            "--output_path",
-            str(out),
-            *arguments,
+        done = neuronxa(
+            *("run", "--model", model, "--tasks", tasks, "--device", "cpu"),
+            *(["--metadata", json.dumps(metadata)] if metadata else []),
+            *("--model_args", f"pretrained={checkpoint}", "--output_path", out, *arguments),
         )
-        code = main(
-            [
-                *("run", "--model", model, "--tasks", tasks, "--device", "cpu"),
-                *(["--metadata", json.dumps(metadata)] if metadata else []),
-                *arguments,
-            ]
-        )  # fmt: skip
-        told = capsys.readouterr().err
-        assert code == 2, told
-        assert "Traceback" not in told
+        assert done.code == 2, done.err
+        assert "Traceback" not in done.err
         assert not out.exists()
-        last = told.rstrip().splitlines()[-1]
+        last = done.err.rstrip().splitlines()[-1]
         assert last.startswith("neuronxa: error: ")
         return last
 
@@ -172,7 +151,7 @@ def test_api_model(fails: Fails, folder: Path) -> None:
 
 
 def test_users_own_include_path_works_beside_ours(
-    command: Command, checkpoint: Path, tmp_path: Path
+    neuronxa: Command, checkpoint: Path, tmp_path: Path
 ) -> None:
     own = tmp_path / "own"
     own.mkdir()
@@ -188,8 +167,8 @@ def test_users_own_include_path_works_beside_ours(
         "metric_list:\n  - metric: acc\n",
         encoding="utf-8",
     )
-    done = command(
-        "neuronxa", "run", "--model_args", f"pretrained={checkpoint}", "--device", "cpu",
+    done = neuronxa(
+        "run", "--model_args", f"pretrained={checkpoint}", "--device", "cpu",
         "--tasks", "mine,neuronxa_mini_deu_Latn", "--include_path", own, "--limit", 6,
         "--output_path", "out",
     )  # fmt: skip
@@ -197,11 +176,10 @@ def test_users_own_include_path_works_beside_ours(
     assert {"mine", "neuronxa_mini_deu_Latn"} <= set(done.results["results"])
 
 
-def test_no_network(command: Command, checkpoint: Path, tmp_path: Path) -> None:
-    done = command(
-        "neuronxa", "run", "--model", "hf", "--model_args", f"pretrained={checkpoint}",
-        "--tasks", FRENCH, "--device", "cpu",
-        NEURONXA_CACHE=str(tmp_path / "empty"), HF_HOME=str(tmp_path / "hf"),
+def test_no_network(neuronxa: Command, checkpoint: Path, tmp_path: Path) -> None:
+    done = neuronxa(
+        "run", "--model", "hf", "--model_args", f"pretrained={checkpoint}",
+        "--tasks", FRENCH, "--device", "cpu", NEURONXA_CACHE=str(tmp_path / "empty"),
     )  # fmt: skip
     assert done.code == 2
     assert "Traceback" not in done.err

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import re
 import shutil
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import BIN, ENVIRONMENT, Finished
+from commands import Finished, Forker, in_new_process
 from hub import Hub
 
 from neuronxa_tasks.cli import main as neuronxa
@@ -32,21 +30,13 @@ TASKS = (
 )  # fmt: skip
 
 
-def evaluate(
-    folder: Path, model: str, tasks: Sequence[str], limit: int, env: Mapping[str, str]
-) -> Finished:
-    """Run tasks; FLORES and BMLAMA-53 come from the cache of this package."""
-    folder.mkdir()
-    done = subprocess.run(
-        [
-            BIN / "neuronxa", "run", "--model", "hf-neuronxa", "--model_args", model,
-            "--tasks", ",".join(tasks), "--limit", str(limit), "--metadata", f'{{"n": {limit}}}',
-            "--batch_size", "32", "--device", "cpu", "--log_samples", "--output_path", "out",
-        ],
-        capture_output=True, text=True, encoding="utf-8", timeout=600, cwd=folder, check=False,
-        env={**os.environ, **ENVIRONMENT, **env},
-    )  # fmt: skip
-    return Finished(done.returncode, done.stdout, done.stderr, folder / "out")
+def arguments(model: str, tasks: Sequence[str]) -> list[str]:
+    """A run's arguments; FLORES and BMLAMA-53 come from the cache of this package."""
+    return [
+        "run", "--model", "hf-neuronxa", "--model_args", model,
+        "--tasks", ",".join(tasks), "--limit", str(LIMIT), "--metadata", f'{{"n": {LIMIT}}}',
+        "--batch_size", "32", "--device", "cpu", "--log_samples", "--output_path", "out",
+    ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +53,9 @@ def environment(hub: Hub, data_dir: Path, tmp_path_factory: pytest.TempPathFacto
 def online(
     environment: dict[str, str], checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Finished:
-    folder = tmp_path_factory.mktemp("on") / "run"
-    done = evaluate(folder, f"pretrained={checkpoint}", TASKS, LIMIT, environment)
+    folder = tmp_path_factory.mktemp("online")
+    model = f"pretrained={checkpoint}"
+    done = in_new_process("neuronxa", *arguments(model, TASKS), cwd=folder, **environment)
     assert done.code == 0, done.err
     return done
 
@@ -130,8 +121,8 @@ def test_rankc_from_the_run(online: Finished) -> None:
 
 def test_the_run_ends_in_a_correlation_report(online: Finished, tmp_path: Path) -> None:
     """No step by hand between the harness' file and the report."""
-    arguments = ("--no-figures", "--resamples", "199", "-o", str(tmp_path / "report"))
-    assert neuronxa(["correlate", str(online.folder), *arguments]) == 0
+    options = ("--no-figures", "--resamples", "199", "-o", str(tmp_path / "report"))
+    assert neuronxa(["correlate", str(online.folder), *options]) == 0
     report = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
     for words in ("xnli", "xstorycloze", "bmlama53", "nasca", "navca", "mexa"):
         assert words in report
@@ -150,17 +141,24 @@ def test_documented_snippets(
     assert capsys.readouterr().out == re.findall(r"# ([\d.]+)\n", ratio)[0] + "\n"
 
 
-def offline(environment: dict[str, str]) -> dict[str, str]:
-    return {**environment, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1"}
+@pytest.fixture(scope="module")
+def offline(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Forker]:
+    """Runs with the same cache and no Hub."""
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1"}
+    forker = Forker(tmp_path_factory.mktemp("offline"), **{**environment, **nowhere})
+    yield forker
+    forker.close()
 
 
 def test_offline_from_the_cache(
-    online: Finished, environment: dict[str, str], hub: Hub, checkpoint: Path, tmp_path: Path
+    online: Finished, offline: Forker, hub: Hub, checkpoint: Path, tmp_path: Path
 ) -> None:
     asked = len(hub.requests)
     model = f"pretrained={checkpoint}"
     tasks = [task for task in TASKS if task != "neuronxa_bmlama53"]  # which no Hub serves
-    done = evaluate(tmp_path / "run", model, tasks, LIMIT, offline(environment))
+    done = offline(*arguments(model, tasks), cwd=tmp_path)
     assert done.code == 0, done.err
     assert len(hub.requests) == asked
     found, expected = scores(done), scores(online)
@@ -168,11 +166,7 @@ def test_offline_from_the_cache(
 
 
 def test_transfer(
-    online: Finished,
-    environment: dict[str, str],
-    checkpoint: Path,
-    data_dir: Path,
-    tmp_path: Path,
+    online: Finished, offline: Forker, checkpoint: Path, data_dir: Path, tmp_path: Path
 ) -> None:
     """Fine-tuned on the very rows that are evaluated, the harness finds them all right."""
     train = tmp_path / "train.jsonl"
@@ -186,7 +180,7 @@ def test_transfer(
 
     model = f"pretrained={checkpoint},peft={adapter}"
     tasks = ("xnli_en", "xnli_fr", "neuronxa_flores_fra_Latn")
-    done = evaluate(tmp_path / "run", model, tasks, LIMIT, offline(environment))
+    done = offline(*arguments(model, tasks), cwd=tmp_path)
     assert done.code == 0, done.err
     # What was trained on is what the harness scores, to the letter.
     examples, _ = transfer.read_examples(str(train))

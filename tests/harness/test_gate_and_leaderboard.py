@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from commands import ENVIRONMENT, Command
+from commands import Command, Forker
 from safetensors.torch import load_file, save_file
 
 from neuronxa_tasks.cli import main
@@ -30,15 +27,6 @@ CLOZE = ("swh_Latn",)
 TASKS = [f"neuronxa_world_{code}" for code in LANGUAGES]
 TASKS += [f"neuronxa_world_cloze_{code}" for code in CLOZE]
 N = 40
-
-# One process for all runs: most of the time of a short run is its start.
-SCRIPT = """
-import json, sys
-from neuronxa_tasks.cli import main
-for arguments in json.loads(sys.argv[1]):
-    if code := main(["run", *arguments]):
-        sys.exit(code)
-"""
 
 
 def shuffled_ffn(folder: Path) -> Path:
@@ -55,7 +43,7 @@ def shuffled_ffn(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def runs(forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Results folder of every checkpoint."""
     place = tmp_path_factory.mktemp("gate")
     models = {
@@ -65,25 +53,16 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "qwen3": checkpoints.folder("qwen3"),
         "other n": LLAMA,
     }
-    commands = [
-        [
-            *("--model", "hf-neuronxa", "--model_args", f"pretrained={model},dtype=float32"),
+    for name, model in models.items():
+        done = forker(
+            *("run", "--model", "hf-neuronxa", "--model_args", f"pretrained={model},dtype=float32"),
             *("--tasks", ",".join(TASKS[:1] if name == "other n" else TASKS)),
             *("--metadata", json.dumps({"n": N - 10 if name == "other n" else N})),
-            *("--batch_size", "32", "--device", "cpu", "--log_samples"),
-            *("--output_path", str(place / "out" / name)),
-        ]
-        for name, model in models.items()
-    ]
-    finished = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(commands)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        env={**os.environ, **ENVIRONMENT},
-    )
-    assert finished.returncode == 0, finished.stderr
+            *("--batch_size", 32, "--device", "cpu", "--log_samples"),
+            *("--output_path", place / "out" / name),
+            cwd=place,
+        )
+        assert done.code == 0, done.err
     return {name: place / "out" / name for name in models}
 
 

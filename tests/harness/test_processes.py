@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from commands import BIN, ENVIRONMENT, Finished
+from commands import BIN, ENVIRONMENT, Finished, Forker
 
 pytestmark = pytest.mark.harness
 
@@ -89,10 +89,11 @@ def machines(count: int, processes: int, command: Sequence[str]) -> list[list[ob
 
 
 @pytest.fixture(scope="module")
-def alone(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+def alone(forker: Forker, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("alone")
-    command = ["neuronxa", *arguments(checkpoint, folder / "out")]
-    return finished([command], folder, folder / "out")
+    done = forker(*arguments(checkpoint, folder / "out"), cwd=folder)
+    assert done.code == 0, done.err
+    return done
 
 
 Launch = Callable[[list[str]], list[list[object]]]

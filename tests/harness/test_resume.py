@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import ENVIRONMENT
+from commands import Forker
 
 pytestmark = pytest.mark.harness
 
@@ -36,7 +32,7 @@ METADATA = {"n": 20, "control": "untrained", "control_seeds": 1, "variants": ["c
 class Runs:
     """Runs of one command whose results are kept in `kept`."""
 
-    process: subprocess.Popen[str]
+    forker: Forker
     folder: Path
     checkpoint: Path
     number: int = 0
@@ -53,27 +49,20 @@ class Runs:
         """One run, killed so many seconds after it began, or after it kept so many results."""
         self.number += 1
         out = self.folder / f"out{self.number}"
-        log = self.folder / f"log{self.number}"
         arguments = (
             "run", "--model", "hf-neuronxa", "--model_args", f"pretrained={self.checkpoint}",
             "--tasks", ",".join(TASKS), "--metadata", json.dumps(METADATA | metadata),
             "--device", "cpu", "--batch_size", "8", "--output_path", str(out), "--log_samples",
         )  # fmt: skip
-        job = {
-            "arguments": arguments,
-            "env": {"NEURONXA_RESUME": mode, "NEURONXA_RESUME_DIR": str(kept)},
-            "output": str(log),
-            "kill_after": kill_after,
-            "kept": (str(kept), results) if results else None,
-        }
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(json.dumps(job) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        # A process that was killed at once has not even begun its log.
-        told = log.read_text(encoding="utf-8") if log.exists() else ""
-        return Run(answer["code"], answer["seconds"], told, out)
+        done = self.forker(
+            *arguments,
+            cwd=self.folder,
+            kill_after=kill_after,
+            kept=(kept, results) if results else None,
+            NEURONXA_RESUME=mode,
+            NEURONXA_RESUME_DIR=str(kept),
+        )
+        return Run(done.code, done.seconds, done.out + done.err, out)
 
 
 @dataclass(frozen=True)
@@ -110,18 +99,8 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def runs(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    script = Path(__file__).parents[1] / "forker.py"
-    with subprocess.Popen(
-        [sys.executable, script],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **ENVIRONMENT},
-    ) as process:
-        yield Runs(process, tmp_path_factory.mktemp("runs"), checkpoint)
-        assert process.stdin
-        process.stdin.close()
+def runs(checkpoint: Path, forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    return Runs(forker, tmp_path_factory.mktemp("runs"), checkpoint)
 
 
 @pytest.fixture(scope="module")

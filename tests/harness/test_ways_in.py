@@ -143,7 +143,7 @@ def test_entry_point_names_the_model() -> None:
 
 
 def test_beside_unmodified_harness_tasks(
-    command: Command, checkpoint: Path, data_dir: Path, tmp_path: Path
+    neuronxa: Command, checkpoint: Path, data_dir: Path, tmp_path: Path
 ) -> None:
     """XNLI as the harness ships it; `datasets` finds the repository's name as a folder."""
     repository = tmp_path / "facebook" / "xnli"
@@ -158,11 +158,10 @@ def test_beside_unmodified_harness_tasks(
     for code in ("fr", "sw"):
         lines = (data_dir / "xnli" / f"{code}.jsonl").read_text(encoding="utf-8").splitlines()
         (repository / f"{code}.jsonl").write_text("\n".join(lines[:12]) + "\n", encoding="utf-8")
-    done = command(
-        "neuronxa", "run", "--model", "hf-neuronxa", "--model_args", f"pretrained={checkpoint}",
+    done = neuronxa(
+        "run", "--model", "hf-neuronxa", "--model_args", f"pretrained={checkpoint}",
         "--tasks", f"xnli_fr,xnli_sw,{TASKS}", "--metadata", metadata(data_dir, n=20),
         "--output_path", "out", "--num_fewshot", 2, "--device", "cpu",
-        cwd=tmp_path,
     )  # fmt: skip
     assert done.code == 0, done.err
     results = done.results["results"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from commands import Command, Finished
+from commands import Command
 
 from neuronxa_tasks.world import shipped
 
@@ -14,20 +14,20 @@ pytestmark = pytest.mark.harness
 BRIDGED, ALONE = "swh_Latn", "urd_Arab"
 
 
-def test_alignment_follows_the_bridge_and_english_is_known(command: Command) -> None:
+def test_alignment_follows_the_bridge_and_english_is_known(neuronxa: Command) -> None:
     folder = shipped.folder()
     dials = json.loads((folder / "training.json").read_text(encoding="utf-8"))["dials"]
     assert dials[BRIDGED]["bilingual"] >= 0.4
     assert dials[ALONE]["bilingual"] == 0
     tasks = [f"neuronxa_world_{code}" for code in (BRIDGED, ALONE)]
     tasks += [f"neuronxa_world_{kind}_eng_Latn" for kind in ("cloze", "knowledge", "story", "nli")]
-    done = command(
-        "neuronxa", "run", "--model", "hf-neuronxa",
+    done = neuronxa(
+        "run", "--model", "hf-neuronxa",
         "--model_args", f"pretrained={folder},dtype=float32", "--tasks", ",".join(tasks),
         "--batch_size", 64, "--device", "cpu", "--output_path", "out",
     )  # fmt: skip
     assert done.code == 0, done.err
-    results = Finished(done.code, done.out, done.err, done.folder).results["results"]
+    results = done.results["results"]
     bridged, alone = (results[f"neuronxa_world_{code}"] for code in (BRIDGED, ALONE))
     # Chance is 0.005.
     for score in ("nasca_max", "mexa_max"):

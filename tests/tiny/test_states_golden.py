@@ -58,8 +58,16 @@ def check(
     assert len(pairs) == n
     texts = tuple(zip(*(pair for pair, _ in pairs), strict=True))  # type: ignore[assignment]
     sentences = list(zip(*(both for _, both in pairs), strict=True))
-    for tap in ("gate", "inner"):
-        for kind in kinds:
+    layers = len(sentences[0][0].hidden)
+    published = naive.mexa_layers(*sentences) if "position" in kinds else None
+    for kind in kinds:
+        # Hidden states are the same for both taps.
+        hidden = [
+            [[naive.mean(s.hidden[layer], kind) for s in each] for each in sentences]
+            for layer in range(layers)
+        ]
+        of_hidden = [naive.cosines(*each) for each in hidden]
+        for tap in ("gate", "inner"):
             encode = Encoder(model, TOKENIZER, tap=tap, weights=kind, batch_size=16)
             vectors = [encode(each) for each in texts]
             aligned = profile(*vectors)
@@ -73,15 +81,13 @@ def check(
                     close(vectors[side].nav[layer], values[side])
                 same(aligned.nas, layer, naive.exact_cosines(*counts))
                 same(aligned.nav, layer, naive.cosines(*values))
-            assert len(vectors[0].hidden) == model.config.num_hidden_layers + 1
-            assert len(vectors[0].hidden) == len(sentences[0][0].hidden)
-            for layer in range(len(sentences[0][0].hidden)):
-                hidden = [[naive.mean(s.hidden[layer], kind) for s in each] for each in sentences]
+            assert len(vectors[0].hidden) == model.config.num_hidden_layers + 1 == layers
+            for layer in range(layers):
                 for side in (0, 1):
-                    close(vectors[side].hidden[layer], hidden[side])
-                same(aligned.hidden, layer, naive.cosines(*hidden))
+                    close(vectors[side].hidden[layer], hidden[layer][side])
+                same(aligned.hidden, layer, of_hidden[layer])
             if kind == "position":
-                assert aligned.hidden.rates.tolist() == naive.mexa_layers(*sentences)
+                assert aligned.hidden.rates.tolist() == published
 
 
 def close(ours: Any, theirs: Any) -> None:

@@ -11,7 +11,7 @@ CONFIGS = Path(__file__).parents[2] / "task_configs"
 
 
 @pytest.fixture(scope="session")
-def task_manager() -> Any:
+def task_manager(configs_once: None) -> Any:
     """The harness' own tasks and ours, by name; nothing of them is loaded."""
     from lm_eval.tasks import TaskManager
 

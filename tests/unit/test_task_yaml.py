@@ -47,7 +47,7 @@ def harness(task_manager: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def harness_alone() -> set[str]:
+def harness_alone(configs_once: None) -> set[str]:
     return set(TaskManager().all_tasks)
 
 
