@@ -73,7 +73,10 @@ class VectorStore:
         }
         size = sum(each.numel() * each.element_size() for each in tensors.values())
         missing = max(1, self._languages - len(list(self._folder.glob("*.safetensors"))))
-        free = shutil.disk_usage(self._folder).free
+        try:
+            free = shutil.disk_usage(self._folder).free
+        except OSError as error:
+            raise _disk(self._folder, str(error), missing * size) from error
         if missing * size > free:
             raise _disk(self._folder, f"{free / 2**30:.1f} GiB are free", missing * size)
         own = path.with_suffix(f".{os.getpid()}")  # two processes may write the same pivot

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from neuronxa_tasks.alignment.hits import REPRESENTATIONS
-from neuronxa_tasks.alignment.language_matrix import VectorStore, hit_matrix, hits_block
+from neuronxa_tasks.alignment.language_matrix import Layer, VectorStore, hit_matrix, hits_block
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.files import cache_folder
+from neuronxa_tasks.harness.vectors_folder import remove_left, vectors_folder
 from neuronxa_tasks.names import Tap, Weights
 from neuronxa_tasks.schema import PairsBlock
 from neuronxa_tasks.states.vectors import SentenceVectors
 from neuronxa_tasks.text.sentence_pairs import Pairs
 
-Gather: TypeAlias = Callable[[Any], list[Any]]
-"""Brings one value of each process together, in all of them."""
+Together: TypeAlias = Callable[[Callable[[], Any]], list[Any]]
+"""Does a part of the work in each process and returns the parts by rank; an error in one of them
+is told to all."""
+
+
+def _alone(work: Callable[[], Any]) -> list[Any]:
+    return [work()]
 
 
 class Key(NamedTuple):
@@ -96,14 +103,36 @@ class Matrices:
     Args:
         plans: See `plan`.
         folder: For the vectors; any where there are no plans.
+        together: Does a part of the work in each process.
+        rank: Of this process.
+        world: Number of processes.
+
+    Raises:
+        NeuronXAError: The folder is not there, or cannot be written.
     """
 
-    def __init__(self, plans: Mapping[Key, Plan], folder: Path) -> None:
+    def __init__(
+        self,
+        plans: Mapping[Key, Plan],
+        folder: Path,
+        together: Together = _alone,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
         self._plans = plans
+        self._together, self._rank, self._world = together, rank, world
         self._stores = {}
         for index, key in enumerate(plans):
             place = folder / str(index)
-            place.mkdir(exist_ok=True)
+            try:
+                place.mkdir(exist_ok=True)
+            except OSError as error:
+                raise NeuronXAError(
+                    f"Process {rank} of {world} cannot use {folder}, where the first one has made "
+                    f"room for the vectors of all pairs: {error.strerror}. All processes need one "
+                    "folder that they see: set NEURONXA_CACHE to one that all machines share, or "
+                    "run on one machine."
+                ) from error
             self._stores[key] = VectorStore(
                 place, languages=len(plans[key].languages), half=key.how == "half"
             )
@@ -121,33 +150,21 @@ class Matrices:
             store.add(settings["pivot"], pivot)
             store.add(settings["target"], target)
 
-    def compare(self, device: torch.device | str, gather: Gather, rank: int) -> list[PairsBlock]:
+    def compare(self, device: torch.device | str) -> list[PairsBlock]:
         """Compute the matrices, each process some layers, and bring them together.
 
         Call it once all processes have kept all their languages.
 
         Raises:
             NeuronXAError: In every process, if one of them fails.
+            Exception: Any other of this process; the others are told.
         """
         blocks = []
-        world = len(gather(None)) if self._plans else 1
         for key, each in self._plans.items():
-            part: dict[Any, Any] = {}
-            error: NeuronXAError | None = None
             store = self._stores[key]
-            layers = []
-            try:
-                layers = list(store.layers(each.languages[0]))
-                bar = tqdm(layers[rank::world], desc="All pairs", unit="layer", disable=rank != 0)
-                for layer in bar:
-                    part[layer] = hit_matrix(store, layer, each.languages, device=device)
-            except NeuronXAError as caught:
-                error = caught  # after the others know: a silent process leaves them waiting
-            found: dict[Any, Any] = {}
-            for other, other_error in gather((part, error)):
-                if other_error is not None:
-                    raise other_error
-                found |= other
+            parts = self._together(partial(self._part, store, each.languages, device))
+            found = {layer: hits for part in parts for layer, hits in part.items()}
+            layers = store.layers(each.languages[0])
             hits = {
                 name: hits_block(
                     (found[layer] for layer in layers if layer.representation == name),
@@ -173,41 +190,45 @@ class Matrices:
             )
         return blocks
 
+    def _part(
+        self, store: VectorStore, languages: Sequence[str], device: torch.device | str
+    ) -> dict[Layer, NDArray[np.int32]]:
+        """The layers of this process."""
+        layers = store.layers(languages[0])[self._rank :: self._world]
+        bar = tqdm(layers, desc="All pairs", unit="layer", disable=self._rank != 0)
+        return {layer: hit_matrix(store, layer, languages, device=device) for layer in bar}
+
 
 @contextmanager
-def matrices(tasks: Mapping[str, Pairs], gather: Gather, rank: int) -> Iterator[Matrices]:
+def matrices(
+    tasks: Mapping[str, Pairs], together: Together, rank: int, world: int = 1
+) -> Iterator[Matrices]:
     """Lend a folder for the matrices that tasks ask for; nothing is written where none does.
 
-    The folder is inside the cache folder and is removed at the end, after an error too.
+    The folder is inside the cache folder and is removed at the end, after an error too. What a
+    killed run has left there is removed by the next run.
 
     Args:
         tasks: Task -> its sentence pairs, of all processes.
-        gather: Brings values of all processes together.
+        together: Does a part of the work in each process; see `processes.together`.
         rank: Of this process. The first makes and removes the folder.
+        world: Number of processes.
 
     Raises:
-        NeuronXAError: See `plan`; or the cache folder cannot be written.
+        NeuronXAError: See `plan`; or the cache folder cannot be written, or not all processes see
+            it.
     """
     plans = plan(tasks)
-    if not plans:
-        yield Matrices({}, Path())
-        return
-    made: Path | NeuronXAError | None = None
     if rank == 0:
-        root = cache_folder()
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            made = Path(tempfile.mkdtemp(prefix="pairs-", dir=root))
-        except OSError as error:
-            made = NeuronXAError(
-                f"All pairs need space for vectors in {root}, which cannot be written: "
-                f"{error.strerror}. Set NEURONXA_CACHE to another folder."
-            )
-    folder = gather(made)[0]
-    if isinstance(folder, NeuronXAError):
-        raise folder
-    try:
-        yield Matrices(plans, folder)
-    finally:
-        if rank == 0:
-            shutil.rmtree(folder, ignore_errors=True)
+        remove_left(cache_folder())
+    if not plans:
+        yield Matrices({}, Path(), together)
+        return
+    with ExitStack() as lent:
+        folder: Path = together(
+            lambda: lent.enter_context(vectors_folder()) if rank == 0 else None
+        )[0]
+        made: list[Matrices] = []
+        # The folder of the first process; another machine may not have it.
+        together(lambda: made.append(Matrices(plans, folder, together, rank, world)))
+        yield made[0]

@@ -125,10 +125,9 @@ def neuron_states(lm: Any, requests: Sequence[Any]) -> list[SentenceRivals | Non
     _warn_if_few(tasks)
     _warn_without_english(tasks)
     model = _model_block(lm, len(random))
-    share_of_all = partial(gather, lm)
-    with matrices(tasks, share_of_all, lm.rank) as all_pairs:
+    with matrices(tasks, partial(together, lm), lm.rank, lm.world_size) as all_pairs:
         samples, blocks, kept = _results(lm, tasks, model["fingerprint"], all_pairs.keep)
-        pairs = all_pairs.compare(lm.device, share_of_all, lm.rank)
+        pairs = all_pairs.compare(lm.device)
     _record(lm, model, blocks, mean_blocks(tasks, samples), pairs, kept)
     return [samples[request.task_name][request.doc_id] for request in requests]
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,9 @@ import neuronxa_tasks
 from neuronxa_tasks.alignment.profile import profile
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness import matrices
+from neuronxa_tasks.harness.matrices import Key, Matrices, Plan
 from neuronxa_tasks.harness.model import NeuronXALM
+from neuronxa_tasks.harness.vectors_folder import remove_left
 from neuronxa_tasks.results import LanguagePairs, read_pairs
 from neuronxa_tasks.states.encoder import Encoder
 from neuronxa_tasks.text.corpora import CORPORA
@@ -125,6 +131,58 @@ def test_an_error_on_the_way_leaves_no_folder(
     with pytest.raises(NeuronXAError, match="broken"):
         run(lm, *TASKS, n=N, pairs="all")
     assert list(cache.iterdir()) == []
+
+
+BORROWER = """
+import sys, time
+from neuronxa_tasks.harness.vectors_folder import vectors_folder
+with vectors_folder() as folder:
+    (folder / "0").mkdir()
+    (folder / "0" / "a.safetensors").write_bytes(bytes(1000))
+    print(folder, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(lm: NeuronXALM, cache: Path) -> None:
+    """The folder of a run that is alive stays."""
+    with subprocess.Popen(
+        [sys.executable, "-c", BORROWER], stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout
+            folder = Path(process.stdout.readline().strip())
+            assert (folder / "0" / "a.safetensors").is_file()
+            run(lm, *TASKS, n=N, pairs="all")
+            assert [each.name for each in cache.iterdir()] == [folder.name]
+        finally:
+            process.kill()
+            process.wait()
+    assert folder.is_dir()
+    run(lm, TASKS[0], n=N)  # one that compares no pairs does it, too
+    assert list(cache.iterdir()) == []
+
+
+def test_only_what_nobody_holds_is_removed(cache: Path) -> None:
+    old = time.time() - 3 * 24 * 3600
+    names = ("pairs-new", "pairs-old", ".pairs-new", ".pairs-old", "scores", "pairs-locked")
+    for name in names:
+        (cache / name).mkdir(parents=True)
+    (cache / "pairs-file").write_text("")
+    (cache / "pairs-link").symlink_to(cache / "scores")
+    (cache / "pairs-locked" / "lock").touch()  # and nobody holds it
+    for name in ("pairs-old", ".pairs-old", "scores"):
+        os.utime(cache / name, (old, old))
+    remove_left(cache)
+    assert {each.name for each in cache.iterdir()} == {
+        "pairs-new", ".pairs-new", "scores", "pairs-file", "pairs-link",
+    }  # fmt: skip
+
+
+def test_a_folder_that_another_machine_lacks_is_told(cache: Path) -> None:
+    key = Key("flores", "eng_Latn", "gate", "position", False, "all")
+    with pytest.raises(NeuronXAError, match=r"Process 1 of 2 cannot use .*set NEURONXA_CACHE"):
+        Matrices({key: Plan(("a", "b", "c"), 2, "x")}, cache / "pairs-1", rank=1, world=2)
 
 
 @pytest.mark.parametrize(

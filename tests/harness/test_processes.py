@@ -227,6 +227,103 @@ def test_end_of_one_process_is_told_without_a_launcher(
         assert words in outputs[rank].read()
 
 
+ALL_PAIRS = """
+import os, sys
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+import torch
+from torch import distributed
+from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.harness import matrices as module
+from neuronxa_tasks.harness.processes import together
+from neuronxa_tasks.states.vectors import SentenceVectors
+from neuronxa_tasks.text.sentence_pairs import Pairs
+distributed.init_process_group("gloo")
+rank, size = distributed.get_rank(), distributed.get_world_size()
+lm = SimpleNamespace(rank=rank, world_size=size)
+share = partial(together, lm)
+end = sys.argv[1]
+settings = dict(corpus="mini", pivot="a", tap="gate", weights="position", routed_nav=False,
+                pairs="all")
+tasks = {t: Pairs({**settings, "target": t}, {}, {0: ("x", t), 1: ("y", t)}) for t in "bcd"}
+def elsewhere(work):
+    return [Path("/on/the/first/machine") if isinstance(part, Path) else part
+            for part in share(work)]
+def exhausted(*_, **__):
+    raise torch.OutOfMemoryError("out of memory on this device")
+if end == "elsewhere" and rank == 1:
+    share_of_rank = elsewhere
+else:
+    share_of_rank = share
+if end == "memory" and rank == 1:
+    module.hit_matrix = exhausted
+def vectors(seed):
+    draw = torch.Generator().manual_seed(seed)
+    nas, nav, hidden = (
+        tuple(torch.rand(2, 8, generator=draw) for _ in range(2)) for _ in range(3)
+    )
+    return SentenceVectors(nas=nas, nav=nav, hidden=hidden, tokens=(1, 1), truncated=0)
+try:
+    with module.matrices(tasks, share_of_rank, rank, size) as all_pairs:
+        for place, name in enumerate("bcd"):
+            if place % size == rank:
+                all_pairs.keep({**settings, "target": name}, vectors(0), vectors(place + 1))
+        share(lambda: None)
+        (block,) = all_pairs.compare("cpu")
+    assert block["languages"] == list("abcd")
+    distributed.barrier()
+    distributed.destroy_process_group()
+    print("done", flush=True)
+except NeuronXAError as error:
+    print("neuronxa:", error, flush=True)
+    os._exit(2)
+except torch.OutOfMemoryError:
+    os._exit(3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "codes", "words"),
+    [
+        ("well", [0, 0], ("done", "done")),
+        ("elsewhere", [2, 2], ("Process 1 of 2 cannot use /on/the/first/machine",) * 2),
+        ("memory", [2, 3], ("Process 1 of 2 failed with OutOfMemoryError: out of memory", "")),
+    ],
+)
+def test_all_pairs_in_two_processes_end_together(
+    end: str, codes: list[int], words: tuple[str, str], tmp_path: Path
+) -> None:
+    """Neither a folder that one does not see nor its memory leaves the other one waiting."""
+    port = free_port()
+    outputs = [(tmp_path / str(rank)).open("w+") for rank in range(2)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", ALL_PAIRS, end],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={
+                **os.environ,
+                **ENVIRONMENT,
+                **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)},
+                **{"RANK": str(rank), "WORLD_SIZE": "2"},
+                "NEURONXA_CACHE": str(tmp_path / "cache"),
+            },
+        )
+        for rank, output in enumerate(outputs)
+    ]
+    try:
+        ended = [process.wait(timeout=LIMIT) for process in processes]
+        told = [output.seek(0) or output.read() for output in outputs]
+        assert ended == codes, told
+    finally:
+        for process in processes:
+            process.kill()
+    for word, text in zip(words, told, strict=True):
+        assert word in text
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
 def workers(launcher: int) -> list[int]:
     """Processes that a launcher has started, in the order of their rank."""
     found = []
