@@ -36,7 +36,7 @@ def variant_alignments(
     """Compare the vectors of two languages in another way.
 
     Args:
-        variant: A key of `metric_names.VARIANTS`.
+        variant: A key of `names.VARIANTS`.
         pivot: Vectors of the pivot, from an encoder that was given the variant.
         target: Vectors of the target.
 

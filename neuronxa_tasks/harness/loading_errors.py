@@ -18,12 +18,6 @@ logger = logging.getLogger(__name__)
 _LFS = b"version https://git-lfs"
 
 
-# Results ---------------------------------------------------------------------------------------
-
-
-# The model -------------------------------------------------------------------------------------
-
-
 @contextmanager
 def loading_told(arguments: Mapping[str, Any]) -> Iterator[None]:
     """Turn whatever stops a model from being loaded into a sentence.

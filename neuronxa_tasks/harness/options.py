@@ -57,7 +57,7 @@ class Options:
         routed_nav: In a mixture of experts, multiply NAV by the routing weight of the expert.
         control: Controls to score beside the model: `untrained`, `shuffled`. A text or a list.
         control_seeds: How often each control is drawn, with the seeds 0, 1, ...
-        variants: Further ways to compare the same vectors; see `metric_names.VARIANTS`. A text or
+        variants: Further ways to compare the same vectors; see `names.VARIANTS`. A text or
             a list.
         pairs: `all`: also align every language of the run with every other, not only with the
             pivot. `half`: the same with vectors in half precision, which takes half the disk.

@@ -124,7 +124,7 @@ class Results:
             scores that are not of this project stand under `representation` by their name.
         tokens: Tokens per sentence of the alignment tasks; `fertility` is their ratio to the
             pivot's, `text` the hash of the sentences. Beside them the covariates of the target,
-            means over the layers: see `language_facts.COVARIATES`; NaN where a file lacks them.
+            means over the layers: see `covariate_columns.COVARIATES`; NaN where a file lacks them.
         runs: One row per file read, with the hash of its bytes and the time it was made (seconds
             since 1970), and the number of weights that were drawn at random.
         samples: (source, task) to the samples file beside that results file, where there is one.

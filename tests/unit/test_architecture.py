@@ -25,6 +25,14 @@ def test_every_path_of_the_plan_is_there() -> None:
     assert lost == []
 
 
+def test_names_are_where_the_plan_says() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    said = re.findall(r"`(\w+)` (?:in|of) `([\w/]+\.(?:py|csv))`", " ".join(text.split()))
+    assert len(said) >= 6
+    for name, path in said:
+        assert name in (PACKAGE / path).read_text(encoding="utf-8"), (name, path)
+
+
 def test_every_room_is_on_the_plan() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rooms = {
