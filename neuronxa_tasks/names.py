@@ -135,3 +135,7 @@ OWN_SCALE = LOWER_IS_BETTER | {"bleu", "chrf", "chrf++", "comet"}
 def metric_stem(metric: str) -> str:
     """The metric without the harness' filter: `exact_match` of `exact_match,strict-match`."""
     return metric.partition(",")[0]
+
+
+CHECKED = "neuronxa: options, tasks and text are checked; the model is loaded"
+"""A line of a run on the error stream. Errors before it would meet every checkpoint of a sweep."""

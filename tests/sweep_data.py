@@ -1,8 +1,8 @@
 """A launcher that stands in the harness' place: writes results that a test has laid out.
 
 `python sweep_data.py FOLDER -m neuronxa_tasks run ...` looks up the checkpoint's name in FOLDER:
-`NAME.json` is copied as its result; NAME.fail, NAME.hang, NAME.cut make the run fail, wait for its
-end, or leave half a file.
+`NAME.json` is copied as its result; NAME.fail, NAME.usage, NAME.hang, NAME.cut make the run fail
+with its model or before it, wait for its end, or leave half a file.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from correlate_data import CODES, hits_of, results
+
+from neuronxa_tasks.names import CHECKED
 
 HARNESS = ("--tasks", "neuronxa_mini", "--model_args", "dtype=float32")
 
@@ -70,13 +72,17 @@ def main() -> int:
     plan, words = Path(sys.argv[1]), sys.argv[2:]
     model = json.loads(words[len(words) - 1 - words[::-1].index("--model_args") + 1])
     output = Path(words[words.index("--output_path") + 1])
-    name = Path(model["pretrained"]).name + model.get("revision", "")
+    name = Path(model.get("peft") or model["pretrained"]).name + model.get("revision", "")
     (plan / "calls.txt").open("a", encoding="utf-8").write(name + "\n")
     if (plan / f"{name}.hang").exists():
         (plan / f"{name}.hanging").touch()
         time.sleep(600)
     if (plan / f"{name}.fail").exists():
+        print(CHECKED)
         print("neuronxa: error: The tokenizer is gone. Look for it.")
+        return 2
+    if (plan / f"{name}.usage").exists():
+        print("neuronxa: error: n is 1. Set it to 2 or more.")
         return 2
     content = (plan / f"{name}.json").read_text(encoding="utf-8")
     if (plan / f"{name}.cut").exists():

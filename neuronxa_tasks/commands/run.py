@@ -9,6 +9,7 @@ from pathlib import Path
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness import launch
 from neuronxa_tasks.harness.loading_errors import loading_told
+from neuronxa_tasks.harness.model_arguments import check_device
 from neuronxa_tasks.harness.output import check_output, results_saved
 from neuronxa_tasks.harness.shared_tasks import shared_tasks
 
@@ -25,7 +26,10 @@ def run(arguments: list[str]) -> int:
     setup_logging()
     harness = HarnessCLI()
     sys.argv = ["neuronxa", "run", *arguments]  # the harness reads them from there
-    options = harness.parse_args()
+    try:
+        options = harness.parse_args()
+    except ValueError as error:
+        raise launch.broken_json(error) from error
     given = launch.run_config(getattr(options, "config", None))
     user_path = options.include_path or given.get("include_path")
     if user_path and not Path(user_path).is_dir():
@@ -42,9 +46,18 @@ def run(arguments: list[str]) -> int:
     out = Path(output) if output else None
     if out:
         check_output(out, model)
+    check_device(options.device or given.get("device"))
     register()
+    from neuronxa_tasks.harness.before_loading import checked_before_loading
+
     try:
-        with collected() as blocks, results_saved(out), loading_told(model), shared_tasks():
+        with (
+            collected() as blocks,
+            results_saved(out),
+            loading_told(model),
+            shared_tasks(),
+            checked_before_loading(),
+        ):
             harness.execute(options)
     except ValueError as error:
         if str(error).startswith("Tasks not found"):

@@ -33,6 +33,7 @@ examples:
   neuronxa sweep checkpoints/ -o sweep -- --tasks neuronxa_flores_xnli,xnli --batch_size 16
   neuronxa sweep EleutherAI/pythia-70m@step{1000..5000..1000} -o sweep -- --tasks neuronxa_mini
   neuronxa sweep --list olmo.txt -o sweep --only $SLURM_ARRAY_TASK_ID/8 -- --tasks ...
+  neuronxa sweep lora/ -o sweep -- --model_args pretrained=BASE --tasks ...     adapters
   neuronxa sweep -o sweep                                    the trends of what is there
 
 exit codes: 0 all complete, 1 a checkpoint has no result, 2 wrong input, 130 interrupted
@@ -108,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
             run then.
     """
     from neuronxa_tasks.reports.charts import load_libraries
-    from neuronxa_tasks.reports.sweep.harness_arguments import check_arguments
+    from neuronxa_tasks.reports.sweep.harness_arguments import check_arguments, check_base
     from neuronxa_tasks.reports.sweep.pages import write_trends
     from neuronxa_tasks.reports.sweep.records import recorded
 
@@ -122,6 +123,7 @@ def run(options: argparse.Namespace) -> int:
     arguments = check_arguments(options.harness)
     launcher = _launcher(options.launcher)
     series = _series(options)
+    check_base(arguments, series)
     waiting = _waiting(options, series, arguments)
     with _ended_by_signals():
         failed = _run_all(options.out, waiting, arguments, launcher)
@@ -218,6 +220,12 @@ def _run_all(
             failed.append(each)
             told = f"NO RESULT after {outcome.seconds:.0f} s, {outcome.why}"
             print(f"{each.label}: {told}", flush=True)
+            if outcome.usage:
+                raise NeuronXAError(
+                    f"{outcome.why}. This is about the arguments behind `--` or the text, not "
+                    f"about {each.label}: every checkpoint would end so. Correct it and call the "
+                    "sweep again; what is complete stays."
+                )
         else:
             print(f"{each.label}: complete after {outcome.seconds:.0f} s", flush=True)
     return failed

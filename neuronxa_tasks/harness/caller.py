@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 from typing import Any
 
@@ -15,6 +17,8 @@ from lm_eval.utils import simple_parse_args_string
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.answers import refuse_unkeyed
+
+_ARGUMENTS: ContextVar[Collection[str] | None] = ContextVar("model arguments", default=None)
 
 
 def checked_call() -> Collection[str]:
@@ -26,6 +30,8 @@ def checked_call() -> Collection[str]:
     Raises:
         NeuronXAError: Metadata that the harness drops, or a cache of answers that knows no model.
     """
+    if (told := _ARGUMENTS.get()) is not None:  # before the call, which checks again
+        return told
     given = _arguments()
     refuse_unkeyed(given.get("lm"))
     _refuse_lost(given.get("metadata"), given.get("task_manager"))
@@ -33,6 +39,16 @@ def checked_call() -> Collection[str]:
     if isinstance(arguments, str):
         arguments = simple_parse_args_string(arguments)
     return tuple(arguments or ())
+
+
+@contextmanager
+def arguments_of_the_run(names: Collection[str]) -> Iterator[None]:
+    """Tell tasks that are loaded inside which names are those of model arguments."""
+    token = _ARGUMENTS.set(tuple(names))
+    try:
+        yield
+    finally:
+        _ARGUMENTS.reset(token)
 
 
 def frames(name: str) -> Iterator[FrameType]:

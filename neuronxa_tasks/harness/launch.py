@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Mapping
+from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +20,38 @@ def run_config(path: str | None) -> dict[str, Any]:
     """The YAML file of `--config`, read by the harness' own safe loader.
 
     Raises:
-        NeuronXAError: It is missing, is no YAML, asks for Python objects, or is no mapping.
+        NeuronXAError: It is missing, is no YAML, asks for Python objects, is no mapping, or has
+            a key that is no option.
     """
     if not path:
         return {}
     from lm_eval.config.evaluate_config import EvaluatorConfig
 
     try:
-        return dict(EvaluatorConfig.load_yaml_config(path))
+        given = dict(EvaluatorConfig.load_yaml_config(path))
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise NeuronXAError(
             f"--config is {path!r}, which cannot be used: {one_line(error)}. Give a YAML file "
             "with the options of `run` as keys."
         ) from error
+    names = [each.name for each in fields(EvaluatorConfig)]
+    for key in given:
+        if key not in names:
+            close = get_close_matches(str(key), names, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise NeuronXAError(
+                f"--config is {path!r}, which has the key {key!r}, and `run` has no such option."
+                f"{hint} Options are {', '.join(names)}."
+            )
+    return given
+
+
+def broken_json(error: ValueError) -> NeuronXAError:
+    """Tell which option has JSON that cannot be read; the harness' parser does not."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    options = [frame.f_locals.get("option_string") for frame in frames]
+    option = next((each for each in reversed(options) if isinstance(each, str)), "An option")
+    return NeuronXAError(f"{option} cannot be read: {one_line(error)}")
 
 
 def model_arguments(given: object) -> dict[str, Any]:

@@ -82,8 +82,17 @@ def refuse(lm: object, requests: object) -> None:
     Raises:
         NeuronXAError: Always.
     """
+    refuse_class(type(lm))
+
+
+def refuse_class(kind: type) -> None:
+    """Say the same of a class whose model is not loaded yet.
+
+    Raises:
+        NeuronXAError: Always.
+    """
     raise NeuronXAError(
-        f"The model {type(lm).__name__} cannot give neuron states: NeuronXA tasks read activations "
+        f"The model {kind.__name__} cannot give neuron states: NeuronXA tasks read activations "
         "inside the network, which servers, APIs and other engines do not show. Use --model hf or "
         "--model hf-neuronxa with the same checkpoint, or leave the neuronxa_* tasks out."
     )

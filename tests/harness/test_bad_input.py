@@ -12,6 +12,8 @@ import pytest
 from commands import Command
 from models import byte_tokenizer
 
+from neuronxa_tasks.names import CHECKED
+
 pytestmark = pytest.mark.harness
 
 FRENCH = "neuronxa_flores_fra_Latn"
@@ -23,7 +25,11 @@ def fails(neuronxa: Command, checkpoint: Path, tmp_path: Path) -> Fails:
     """Run `neuronxa run`; return what it says about its failure."""
 
     def run(
-        *arguments: str, tasks: str = FRENCH, model: str = "hf-neuronxa", **metadata: object
+        *arguments: str,
+        tasks: str = FRENCH,
+        model: str = "hf-neuronxa",
+        loading: bool | None = None,
+        **metadata: object,
     ) -> str:
         out = tmp_path / "out"
         done = neuronxa(
@@ -33,6 +39,7 @@ def fails(neuronxa: Command, checkpoint: Path, tmp_path: Path) -> Fails:
         )
         assert done.code == 2, done.err
         assert "Traceback" not in done.err
+        assert loading is None or (CHECKED in done.err) is loading
         assert not out.exists()
         last = done.err.rstrip().splitlines()[-1]
         assert last.startswith("neuronxa: error: ")
@@ -231,3 +238,57 @@ def test_gated_without_login(
     assert "Traceback" not in done.err
     for words in ("accept its terms at", "hf auth login", "neuronxa fetch flores200"):
         assert words in last
+
+
+MINI = "neuronxa_mini_deu_Latn"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--metadata", '{"n": 5'], "--metadata cannot be read: Invalid JSON"),
+        (["--model", "hf-neuronx"], "Did you mean hf-neuronxa"),
+        (["--model", "vllm"], "needs something that is not installed: No module named 'vllm'"),
+        (["--model", "dummy"], "DummyLM cannot give neuron states"),
+        (["--limit", "0"], "--limit is 0.0; it must be"),
+        (["--limit", "-3"], "--limit is -3.0"),
+        (["--limit", "nan"], "--limit is nan"),
+        (["--samples", json.dumps({MINI: [0, 100]})], "numbers of its documents, 0 to 99"),
+        (["--samples", json.dumps({MINI: [0, -1]})], "[0, -1] for"),
+        (["--samples", json.dumps({"other": [0, 1]})], "none of them is in this run"),
+        (["--samples", "nowhere.json"], "neither JSON nor a file"),
+        (["--batch_size", "ten"], "--batch_size is 'ten'"),
+        (["--batch_size", "0"], "--batch_size is '0'"),
+        (["--device", "banana"], "--device is 'banana'"),
+        (["--model_args", "pretrained=x,add_bos_token=maybe"], "add_bos_token is 'maybe'"),
+        (["--model_args", "pretrained=x,max_length=0"], "max_length is 0"),
+        (["--metadata", '{"tap": "up"}'], "tap is 'up'"),
+        (["--metadata", '{"n": 101}'], "fewer than n = 101"),
+    ],
+)
+def test_said_before_the_model_is_loaded(arguments: list[str], words: str, fails: Fails) -> None:
+    assert words in fails(*arguments, tasks=MINI, loading=False)
+
+
+def test_the_tasks_of_the_run(fails: Fails, folder: Path) -> None:
+    assert "--tasks names no task" in fails(tasks="", loading=False)
+    told = fails(tasks=f"{MINI},xnli_de", loading=False)  # no network in tests
+    assert "The data of the task xnli_de could not be loaded" in told
+    (folder / "fra_Latn.devtest").unlink()
+    assert "no file for fra_Latn" in fails(data_dir=str(folder), loading=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("limt: 5\n", "Did you mean limit?"), ("limit: many\n", "--limit is 'many'")],
+)
+def test_keys_and_values_of_a_config_file(
+    text: str, words: str, fails: Fails, tmp_path: Path
+) -> None:
+    (tmp_path / "run.yaml").write_text(text, encoding="utf-8")
+    assert words in fails("--config", str(tmp_path / "run.yaml"), tasks=MINI, loading=False)
+
+
+def test_a_damaged_model_is_told_after_the_checks(fails: Fails, tmp_path: Path) -> None:
+    told = fails("--model_args", f"pretrained={tmp_path}", tasks=MINI, loading=True)
+    assert "could not be loaded" in told

@@ -134,6 +134,39 @@ def test_a_failed_checkpoint_does_not_lose_the_others(
     assert any(line.startswith("20,") for line in place.table())
 
 
+def test_a_series_of_adapters_names_its_base(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for step in (10, 20, 30):
+        (place.series / f"step-{step}" / "config.json").rename(
+            place.series / f"step-{step}" / "adapter_config.json"
+        )
+    assert place.sweep() == 2
+    assert "Name it behind `--`: --model_args pretrained=BASE" in capsys.readouterr().err
+    base = ("--tasks", "neuronxa_mini", "--model_args", "pretrained=org/base,dtype=float32")
+    assert place.sweep(harness=base) == 0
+    assert place.calls == ["step-10", "step-20", "step-30"]
+    record = read_record(place.out / "step-20")
+    assert record is not None
+    assert record.settings["model_args"]["pretrained"] == "org/base"
+    other = ("--tasks", "neuronxa_mini", "--model_args", "pretrained=org/other,dtype=float32")
+    assert place.sweep(harness=other) == 2
+    (place.series / "step-20" / "config.json").write_text("{}", encoding="utf-8")
+    assert place.sweep(harness=base) == 2
+    assert "is a model of its own" in capsys.readouterr().err
+
+
+def test_an_error_of_usage_ends_the_sweep(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    place.touch("step-20.usage")
+    assert place.sweep() == 2
+    assert place.calls == ["step-10", "step-20"]
+    told = capsys.readouterr().err
+    assert "n is 1. Set it to 2 or more. This is about the arguments behind `--`" in told
+    (place.plan / "step-20.usage").unlink()
+    assert place.sweep() == 0
+    assert place.calls == ["step-10", "step-20", "step-20", "step-30"]
+
+
 @pytest.mark.parametrize(("ending", "reason"), [("cut", "is cut off"), ("silent", "no results")])
 def test_a_run_that_ends_well_must_have_whole_results(
     place: Place, ending: str, reason: str, capsys: pytest.CaptureFixture[str]

@@ -41,6 +41,11 @@ class Checkpoint:
         """Is it a folder rather than a name on the Hub?"""
         return not self.revision
 
+    @property
+    def is_adapter(self) -> bool:
+        """Is it the folder of an adapter (LoRA), which needs a base model?"""
+        return self.is_local and is_adapter(Path(self.pretrained))
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -171,7 +176,12 @@ def refuse_mixed(checkpoints: Sequence[Checkpoint]) -> None:
 
 def is_checkpoint(folder: Path) -> bool:
     """Has a folder what transformers needs to know the model?"""
-    return (folder / "config.json").is_file()
+    return (folder / "config.json").is_file() or is_adapter(folder)
+
+
+def is_adapter(folder: Path) -> bool:
+    """Has a folder the weights of an adapter and no model?"""
+    return (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file()
 
 
 def _expanded(text: str, by_hand: Mapping[str, int], notes: list[str]) -> list[str]:

@@ -19,7 +19,7 @@ HOW_NOT_WHAT = frozenset({
 cost what is already computed."""
 
 _PRIVATE = ("command", "func")
-_OURS = ("pretrained", "revision")
+_OURS = ("revision", "peft")  # and `pretrained`, but for the base of adapters
 _KEEPING = ("neuronxa_resume", "neuronxa_resume_dir")  # where a killed run goes on from
 
 
@@ -43,13 +43,41 @@ class HarnessArguments:
             checkpoint: which is run.
             output: `--output_path`.
         """
-        model = {"pretrained": checkpoint.pretrained}
+        key = "peft" if checkpoint.is_adapter else "pretrained"  # the base is among the words
+        model = {key: checkpoint.pretrained}
         if checkpoint.revision:
             model["revision"] = checkpoint.revision
         # As JSON: a folder may be called `run,7`, and a revision 1000 must not become a number.
         return [*launcher, "-m", "neuronxa_tasks", "run", *self.words,
                 "--model_args", json.dumps(model, ensure_ascii=False),
                 "--output_path", output]  # fmt: skip
+
+
+def check_base(arguments: HarnessArguments, series: Sequence[Checkpoint]) -> None:
+    """Sees to it that adapters have a base model, and that nothing else has one.
+
+    Raises:
+        NeuronXAError: no base for adapters, a base for models, or both kinds in one series.
+    """
+    base = (arguments.settings.get("model_args") or {}).get("pretrained")
+    adapters = [each for each in series if each.is_adapter]
+    others = [each for each in series if not each.is_adapter]
+    if adapters and others:
+        raise NeuronXAError(
+            f"{adapters[0].label} is an adapter and {others[0].label} is a model of its own. Sweep "
+            "them into two OUT folders."
+        )
+    if adapters and not base:
+        raise NeuronXAError(
+            f"{adapters[0].label} is an adapter, which needs the model that it was trained on. "
+            "Name it behind `--`: --model_args pretrained=BASE; each checkpoint becomes its peft=."
+        )
+    if others and base:
+        raise NeuronXAError(
+            f"--model_args has pretrained={base}, which the sweep sets for each checkpoint. Leave "
+            "it out and name checkpoints before `--`: NAME@REVISION or a folder. (Only adapters "
+            "take a base.)"
+        )
 
 
 def digest(settings: dict[str, Any]) -> str:

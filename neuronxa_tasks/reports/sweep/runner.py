@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.names import CHECKED
 from neuronxa_tasks.reports.sweep.checkpoints import Checkpoint
 from neuronxa_tasks.reports.sweep.harness_arguments import HarnessArguments
 from neuronxa_tasks.reports.sweep.records import (
@@ -45,11 +46,13 @@ class Outcome:
         record: what was recorded; None where the checkpoint has no result.
         why: why it has none, in a sentence without full stop.
         seconds: how long it took.
+        usage: whether it failed before its model was loaded, as every other checkpoint would.
     """
 
     record: Record | None
     why: str
     seconds: float
+    usage: bool = False
 
 
 def run_checkpoint(
@@ -77,8 +80,8 @@ def run_checkpoint(
     folder = out / checkpoint.folder
     begun = time.monotonic()
 
-    def failed(why: str) -> Outcome:
-        return Outcome(None, why, time.monotonic() - begun)
+    def failed(why: str, usage: bool = False) -> Outcome:
+        return Outcome(None, why, time.monotonic() - begun, usage)
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +96,8 @@ def run_checkpoint(
             with (folder / LOG).open("wb") as log:
                 code = _call(command, log, lock)
             if code != 0:
-                return failed(f"exit code {code}: {_last_words(folder / LOG)}")
+                why, usage = _last_words(folder / LOG)
+                return failed(f"exit code {code}: {why}", usage)
             try:
                 result = _only_result(running, arguments)
             except NeuronXAError as error:
@@ -197,10 +201,14 @@ def _lock(path: Path) -> Iterator[int | str | None]:
         os.close(handle)
 
 
-def _last_words(log: Path) -> str:
-    """The last line of a log, or the error in it that our command wrote."""
+def _last_words(log: Path) -> tuple[str, bool]:
+    """The last line of a log, or the error in it that our command wrote; and whether it came early.
+
+    Early is before the model is loaded: then it is about options, tasks or text.
+    """
     text = log.read_bytes().decode("utf-8", "replace").replace("\r", "\n")
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     errors = [line for line in lines if line.startswith("neuronxa: error: ")]
     found = (errors or lines or ["it wrote nothing"])[-1]
-    return found.removeprefix("neuronxa: error: ")[:500].rstrip(".")
+    told = found.removeprefix("neuronxa: error: ")[:500].rstrip(".")
+    return told, bool(errors) and CHECKED not in lines
