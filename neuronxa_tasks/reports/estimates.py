@@ -49,10 +49,11 @@ class Settings:
     def finest(self, tests: int) -> int:
         """Shuffles where p is small: enough for Holm's correction over the tests to reach .01.
 
-        9,999 for up to 100 tests, 99,999 for up to 1,000, and so on, so that a test more does not
-        change the p of the others.
+        9,999 for up to 100 tests, 19,999 for up to 200, and so on by doubling, so that a test more
+        seldom changes the p of the others.
         """
-        return max(self.resamples, int(10 ** len(str(max(99, 100 * tests - 1)))) - 1)
+        doubled = max(0, math.ceil(math.log2(tests / 100))) if tests else 0
+        return max(self.resamples, int(10_000 * 2**doubled) - 1)
 
 
 @dataclass(frozen=True)

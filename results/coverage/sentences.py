@@ -1,6 +1,6 @@
 """How often the intervals over sentences hold the truth. A report, not a test.
 
-    python tests/unit/hits_coverage.py [one | group] [--repeats 1000] [--seed 0]
+    python results/coverage/sentences.py [one | group] [--repeats 1000] [--seed 0]
 
 `one`, of one language: draws n pairs of vectors, a meaning plus noise on either side, aligns them,
 and prints the share of nominal 95 % intervals (`sentence_intervals`) that contain the score of a
@@ -11,8 +11,6 @@ other candidates, counts against it.
 them: `joint_intervals`; the interval that the harness' stderr of a group gives, which takes the
 languages for independent; and `joint_intervals` of the difference between two models on these
 sentences.
-
-pytest does not collect this file.
 """
 
 from __future__ import annotations
@@ -33,6 +31,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 
 
 def draw(n: int, noise: float, rng: np.random.Generator) -> Alignment:
+    """One language, aligned."""
     meaning = rng.standard_normal((n, WIDTH))
     sides = [
         [meaning + noise * rng.standard_normal((n, WIDTH)) for _ in range(LAYERS)] for _ in range(2)
@@ -59,6 +58,7 @@ def _unit(vectors: FloatArray) -> FloatArray:
 
 
 def one(repeats: int, rng: np.random.Generator) -> None:
+    """Prints a line per n and noise."""
     print("   n  noise  score  coverage")
     for n in (20, 50, 100, 200):
         for noise in (2.0, 1.0, 0.5):
@@ -71,6 +71,7 @@ def one(repeats: int, rng: np.random.Generator) -> None:
 
 
 def group(repeats: int, rng: np.random.Generator) -> None:
+    """Prints a line per n and noise."""
     print(f"{LANGUAGES} languages")
     print("   n  noise   mean  joint  harness  difference  joint")
     texts = [0] * LANGUAGES
@@ -103,6 +104,7 @@ def _holds(ends: tuple[float, float] | None, truth: float) -> bool:
 
 
 def main() -> None:
+    """Prints one of the two tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("part", nargs="?", choices=["one", "group"], default="one")
     parser.add_argument("--repeats", type=int, default=1000)
