@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from neuronxa_tasks.alignment.hits import Alignment, Rates
+from neuronxa_tasks.alignment.intervals import metric_intervals
 from neuronxa_tasks.alignment.profile import Profile
 from neuronxa_tasks.alignment.surface import content_tokens, surface, token_overlap
 from neuronxa_tasks.alignment.variants import variant_alignments
 from neuronxa_tasks.names import SCORES, VARIANTS
 from neuronxa_tasks.schema import BesideBlock, ControlRun, HitsBlock, ProfileBlock, TextHitsBlock
 from neuronxa_tasks.states.vectors import SentenceVectors
-from neuronxa_tasks.statistics.sentences import sentence_intervals
 
 
 @dataclass
@@ -103,9 +102,7 @@ def add_variants(
 
 def add_intervals(beside: Beside, result: Profile) -> None:
     """Add the interval of every mean over sentences: of the scores, and of what is beside them."""
-    values: dict[str, ArrayLike] = {**_shares(result), **beside.metrics}
-    differences = {name for name in values if name.endswith("_above_floor")}
-    beside.block["intervals"] = sentence_intervals(values, differences=differences)
+    beside.block["intervals"] = metric_intervals({**_shares(result), **beside.metrics})
 
 
 def hits_block(alignment: Alignment) -> HitsBlock:

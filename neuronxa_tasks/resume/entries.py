@@ -14,9 +14,9 @@ from typing import Any, Literal, TypeAlias, Union, cast, get_args, get_origin, g
 import numpy as np
 from numpy.typing import NDArray
 
+from neuronxa_tasks.alignment.intervals import metric_intervals
 from neuronxa_tasks.names import BASELINES, CONTROLS, SCORES, VARIANTS
 from neuronxa_tasks.schema import ControlRun, ProfileBlock, SentenceRivals, TaskBlock
-from neuronxa_tasks.statistics.sentences import sentence_intervals
 from neuronxa_tasks.text.sentence_pairs import Pairs
 
 Result: TypeAlias = tuple[list[SentenceRivals], TaskBlock]
@@ -137,7 +137,7 @@ def _covariates(found: Any, layers: Layers) -> None:
 
 
 def _intervals(found: Any, values: Mapping[str, list[float]]) -> None:
-    for name, expected in sentence_intervals(values).items():
+    for name, expected in metric_intervals(values).items():
         ends = found[name]
         same = ends is expected is None or (
             ends is not None

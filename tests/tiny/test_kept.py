@@ -184,6 +184,7 @@ def test_no_number_that_decides_a_score_can_be_changed_alone(
     run(lm)
     found, ours = entries(folder), pairs()
     content = content_of(found["score"])
+    assert result_of(content, ours, LAYERS)  # unchanged, it is taken
     for path in leaves(content):
         place = content
         for step in path:
