@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,10 @@ def faults(tree: ast.AST) -> list[str]:
         written_out = bool(node.args) and isinstance(node.args[0], ast.Constant)
         if name == "importlib.import_module" and written_out:
             continue  # like an import statement: nobody else names the module
+        if last == "extractall" and keywords.get("filter") == "data":
+            continue  # links, devices and paths out of the folder are refused by tarfile
+        if name == "yaml.load" and len(node.args) == 2 and safe_loader(node.args[1]):
+            continue
         if name in FORBIDDEN_NAMES | FORBIDDEN_CALLS or last in UNPACKING:
             found.append(f"{where}: {name}")
         for keyword in ("shell", "allow_pickle", "trust_remote_code"):
@@ -69,6 +74,12 @@ def is_list(node: ast.AST) -> bool:
     return isinstance(node, (ast.List, ast.Name, ast.Attribute, ast.Starred, ast.Call, ast.BinOp))
 
 
+def safe_loader(node: ast.AST) -> bool:
+    """Whether an expression can only be one of the loaders that make plain data."""
+    words = re.findall(r"\w*Loader", ast.unparse(node))
+    return bool(words) and set(words) <= {"SafeLoader", "CSafeLoader"}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_no_module_breaks_a_promise(path: Path) -> None:
     assert faults(ast.parse(path.read_text(encoding="utf-8"))) == []
@@ -80,7 +91,8 @@ def test_no_module_breaks_a_promise(path: Path) -> None:
         "import pickle", "from pickle import loads", "import joblib.externals", "eval('1')",
         "torch.load('x')", "yaml.load(x, Loader=L)", "np.load('x.npy')", "os.system('ls')",
         "subprocess.run('ls', check=True)", "subprocess.run(['ls'], shell=True)",
-        "f(trust_remote_code=True)", "tar.extractall('x')", "urlopen('http://x')",
+        "f(trust_remote_code=True)", "tar.extractall('x')", "tar.extractall('x', filter='tar')",
+        "yaml.load(x, yaml.Loader)", "yaml.load(x, getattr(yaml, 'CLoader', yaml.SafeLoader))", "urlopen('http://x')",
     ],
 )  # fmt: skip
 def test_the_search_finds_what_it_looks_for(source: str) -> None:
