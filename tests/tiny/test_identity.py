@@ -211,7 +211,8 @@ CHANGES: tuple[tuple[str, Callable[[Any], None]], ...] = (
 def change_id(change: tuple[str, Any]) -> str:
     part, function = change
     if isinstance(function, partial):
-        return f"{part}-{function.func.__name__}-{function.args or function.keywords}"
+        words = f"{part}-{function.func.__name__}-{function.args or function.keywords}"
+        return re.sub(r" at 0x\w+", "", words)  # an address; all workers must find the same names
     return f"{part}-{function.__name__}"
 
 
