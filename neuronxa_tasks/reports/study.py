@@ -226,16 +226,23 @@ def _lonely_models(everybody: Iterable[str], used: Sequence[str]) -> list[str]:
     return [f"{told}; if one is another model under a second name, say --name OLD=NEW."]
 
 
+_MADE_OF_FLORES = {
+    "belebele": "Belebele's passages are FLORES passages",
+    "sib": "SIB-200's sentences are FLORES sentences",
+    "flores_": "The benchmarks flores_* translate FLORES sentences",
+}
+"""How benchmarks of the same text begin, and what is said of them."""
+
+
 def _overlap_notes(pairs: Sequence[VariablePair]) -> list[str]:
-    shared = any("flores" in p.x.benchmark and p.y.benchmark.startswith("belebele") for p in pairs)
-    return (
-        [
-            "Belebele's passages are FLORES passages: its correlation with alignment on FLORES may "
-            "come from the text they share. Check it with alignment on another corpus."
-        ]
-        if shared
-        else []
-    )
+    beside_flores = {p.y.benchmark for p in pairs if "flores" in p.x.benchmark}
+    return [
+        f"{told}: a correlation with alignment on FLORES may come from the text they share. Check "
+        "it with alignment on Tatoeba (neuronxa_tatoeba) or on text of your own (`neuronxa tasks "
+        "new`)."
+        for begin, told in _MADE_OF_FLORES.items()
+        if any(benchmark.startswith(begin) for benchmark in beside_flores)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results.block import SCORES
 from neuronxa_tasks.results.metric_values import metrics_of
 from neuronxa_tasks.results.run_facts import dictionary
-from neuronxa_tasks.results.task_names import language_of, locate
+from neuronxa_tasks.results.task_names import language_of, locate, template_of
 
 Place = tuple[str, str, str]
 """Kind, benchmark and language of a task."""
@@ -75,7 +75,7 @@ def places_of(
         if place is None:
             continue
         below = groups.below(group)
-        if not all(_is_part(found.get(task), place) for task in below):
+        if not all(_is_part(task, found.get(task), group, place, templates) for task in below):
             misnamed.append(group)
         elif metrics_of(entries[group]):
             parts |= below
@@ -88,11 +88,21 @@ def places_of(
     }, misnamed
 
 
-def _is_part(part: Place | None, whole: Place) -> bool:
+def _is_part(
+    task: str,
+    part: Place | None,
+    group: str,
+    whole: Place,
+    templates: Mapping[str, str] | None,
+) -> bool:
     """Whether a task of a group is the group's language and a part of its benchmark, or nothing."""
     if part is None:
         return True
-    return part[2] == whole[2] and (part[1] == whole[1] or part[1].startswith(f"{whole[1]}_"))
+    return part[2] == whole[2] and (
+        f"{part[1]}_".startswith(f"{whole[1]}_")  # mmmlu_stem in mmmlu
+        or template_of(task, templates) == template_of(group, templates)  # anatomy in stem
+        or whole[1] == group  # the parts of japanese_leaderboard are called anything
+    )
 
 
 def _place(

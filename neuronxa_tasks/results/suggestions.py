@@ -43,7 +43,7 @@ def suggestions(tasks: Iterable[str]) -> list[str]:
         spelled = ", ".join(dict.fromkeys(f"`{members[task]}`" for task in new[:_SHOWN]))
         sentences.append(
             f"No table of task names has {shown} ({len(new)} task(s) of this form). If {spelled} "
-            f"is a language, type --template '{template}={name or 'mytask'}'."
+            f"stands for a language, type --template '{template}={name or 'mytask'}'."
         )
     more = len(sentences) - _SENTENCES
     return [*sentences[:_SENTENCES], *([f"{more} more such form(s) of names."] if more > 0 else [])]

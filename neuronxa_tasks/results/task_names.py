@@ -45,14 +45,21 @@ def locate(task: str, extra: Mapping[str, str] | None = None) -> tuple[str, str]
         task: name of the task in the harness.
         extra: further templates, template to benchmark; they come before the known ones.
     """
-    return _located(task, tuple((extra or {}).items()))
+    found = _located(task, tuple((extra or {}).items()))
+    return found[1] if found else None
+
+
+def template_of(task: str, extra: Mapping[str, str] | None = None) -> str | None:
+    """The template by which `locate` knows a task, or None."""
+    found = _located(task, tuple((extra or {}).items()))
+    return found[0] if found else None
 
 
 @lru_cache(maxsize=10_000)  # thousands of files name the same tasks
-def _located(task: str, extra: tuple[tuple[str, str], ...]) -> tuple[str, str] | None:
+def _located(task: str, extra: tuple[tuple[str, str], ...]) -> tuple[str, tuple[str, str]] | None:
     for pattern in (*(Pattern(*pair) for pair in extra), *patterns()):
         if found := pattern.place(task):
-            return found
+            return pattern.template, found
     return None
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.files import cache_folder
 from neuronxa_tasks.text.folders import is_file
+from neuronxa_tasks.text.spread import spread_place
 
 MASK = "<mask>"
 FOLDERS = ("bmlama53", "BMLAMA53")
@@ -125,12 +126,9 @@ def read(path: Path) -> tuple[Query, ...]:
 def spread(queries: Iterable[Query]) -> tuple[Query, ...]:
     """Order queries so that every prefix covers the whole file evenly.
 
-    The published file is sorted by relation, so its first 60 rows are a handful of relations. By
-    the fractional part of id / golden ratio, the first k queries lie at nearly equal distances in
-    the file, for every k (Steinhaus' three distances). The order depends on the ids alone, so it
-    is the same in every language.
+    The published file is sorted by relation, so its first 60 rows are a handful of relations.
     """
-    return tuple(sorted(queries, key=lambda query: query.id * 2654435769 % 2**32))
+    return tuple(sorted(queries, key=lambda query: spread_place(query.id)))
 
 
 def source(path: Path) -> dict[str, str]:

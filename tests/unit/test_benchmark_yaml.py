@@ -115,7 +115,7 @@ def test_bmlama_has_a_task_per_language(harness: Any) -> None:
 
 
 def test_readmes_name_every_task_and_group() -> None:
-    for folder in ("bmlama53", "benchmarks"):
+    for folder in ("bmlama53", "sib200", "benchmarks"):
         text = (CONFIGS / folder / "README.md").read_text(encoding="utf-8")
         for heading in ("Paper", "Citation", "Groups and Tasks", "Changelog"):
             assert f"\n### {heading}\n" in text

@@ -502,6 +502,17 @@ def test_belebele_on_flores_is_warned_of(tmp_path):
     assert any("FLORES passages" in note for note in study.notes)
 
 
+@pytest.mark.parametrize("benchmark", ["sib200", "sib_prompt_1", "flores_to_eng_prompt_1"])
+def test_other_benchmarks_of_flores_are_warned_of(tmp_path, benchmark):
+    table = PUBLISHED.replace("xnli", benchmark)
+    study, _, _ = study_of(tmp_path, {"a": data.results("m", hits(), {})}, table)
+    (note,) = [note for note in study.notes if "the text they share" in note]
+    assert "neuronxa_tatoeba" in note
+    assert ("SIB-200" in note) == benchmark.startswith("sib")
+    elsewhere = study_of(tmp_path, {"a": data.results("m", hits(), {})}, PUBLISHED)[0]
+    assert not [note for note in elsewhere.notes if "the text they share" in note]
+
+
 def test_a_model_that_stands_alone_is_noted(tmp_path):
     table = PUBLISHED + "lonely,de,xquad,0.5\n"
     study, _, _ = study_of(tmp_path, {"a": data.results("m", hits(), {})}, table)

@@ -9,57 +9,66 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+import coverage_of_task_names as coverage
 import pytest
-from lm_eval.tasks._index import Kind
 
+from neuronxa_tasks.cli import main
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results import locate, read_results
 from neuronxa_tasks.results.suggestions import suggestions
 from neuronxa_tasks.results.task_names import check_templates
 from neuronxa_tasks.results.task_patterns import patterns
-from neuronxa_tasks.text.languages import find, languages
-
-NO_LANGUAGE = {
-    r"(afri\w+_tt|afrimgsm_tt_cot)-irokobench": "translate-test; its tasks say the languages",
-    r"(basque|catalan|galician|portuguese|spanish)_bench|flores_(ca|es|eu|gl|pt)": (
-        "groups of several benchmarks or directions; their tasks are in the table"
-    ),
-    r"(.*_)?agieval_(en|jec_qa_ca|lsat_ar|sat_.*|logiqa_en)": (
-        "ca, ar and sat are exams; English ones, or groups of them"
-    ),
-    r"blimp_.*|lm_syneval__.*": "English; npi, it, no are grammar",
-    r"bigbench_(chinese_remainder|cs_|gre_|\w+_or_|presuppositions_as|what_is)\w+": "words",
-    r"(persona_|advanced_ai_risk_).*": "English sentences",
-    r"infinitebench_code_run|legalbench_\w+_no_licensing|longbench2_(fin|lit)_\w+": "words",
-    r"physics_gre_.*|uncheatable_eval_arxiv_cs": "an exam; computer science",
-}
-"""Names of the harness with a word that is also a code of a language, and what it is."""
-
-
-def holds_a_language(name: str) -> bool:
-    return any(
-        len(word) > 1 and find(word) is not None and not word.isdigit()
-        for word in re.split(r"[_\-. ]", name)
-    )
+from neuronxa_tasks.text.languages import languages
 
 
 @pytest.fixture(scope="session")
 def harness_names(task_manager: Any) -> list[str]:
-    """Every task and group of the harness. A tag is never in a results file."""
-    index = task_manager.task_index.items()
-    return [name for name, entry in index if entry.kind is not Kind.TAG and "neuronxa" not in name]
+    return coverage.harness_names(task_manager.task_index)
 
 
 def test_every_task_of_the_harness_that_names_a_language_is_in_the_table(
     harness_names: list[str],
 ) -> None:
     assert len(harness_names) > 13_000
-    lost = [name for name in harness_names if holds_a_language(name) and locate(name) is None]
-    unexplained = [n for n in lost if not any(re.fullmatch(why, n) for why in NO_LANGUAGE)]
-    assert unexplained == []
+    lost = [n for n in harness_names if coverage.holds_a_language(n) and locate(n) is None]
+    assert [name for name in lost if coverage.reason(name) is None] == []
     # An entry that nothing needs any more would let a new name through.
-    for why in NO_LANGUAGE:
-        assert any(re.fullmatch(why, name) for name in lost), why
+    for shape in coverage.NO_LANGUAGE:
+        assert any(re.fullmatch(shape, name) for name in lost), shape
+
+
+def test_the_page_of_names_is_up_to_date(harness_names: list[str]) -> None:
+    text = coverage.TABLE.read_text(encoding="utf-8")
+    assert text == coverage.table(harness_names), "run python tests/coverage_of_task_names.py"
+
+
+def test_a_file_of_all_names_goes_through_the_leaderboard(
+    task_manager: Any, harness_names: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "results_2026-01-01T00-00-00.000000.json"
+    content = coverage.results_file(task_manager.task_index)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    out = tmp_path / "board"
+    assert main(["leaderboard", str(path), "-o", str(out), "--resamples", "9"]) == 0
+    index = json.loads((out / "leaderboard.json").read_text(encoding="utf-8"))
+    assert {name for name in index["unmapped"] if coverage.reason(name) is None} == set()
+    assert len(index["unmapped"]) < 0.02 * len(content["results"])
+    with (out / "scores.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    counted = {(row["board"], row["language"]) for row in rows}
+    for place in (
+        ("include", "mkd_Cyrl"),
+        ("mmmlu", "yor_Latn"),
+        ("global_mmlu_full", "ukr_Cyrl"),
+        ("global_piqa_parallel_cloze", "spa_Latn_PE"),
+        ("afrixnli_prompt_5", "zul_Latn"),
+        ("kmmlu", "kor_Hang"),
+        ("multiblimp", "quc_Latn"),
+    ):
+        assert place in counted, place
+    # A subject counts only where its language does not.
+    assert not {benchmark for benchmark, _ in counted if benchmark.startswith("mmmlu_")}
+    assert len(counted) == len(rows)
 
 
 def test_no_two_tasks_of_the_harness_are_the_same_language_of_a_benchmark(

@@ -134,8 +134,8 @@ def benchmarks_readme(harness: Mapping[str, str], paper: Sequence[str], language
 # NeuronXA beside a benchmark
 
 Groups that run alignment and a benchmark together for the same languages, in one run and one
-results file. The benchmarks are the harness' own tasks, unchanged; BMLAMA-53, which the harness
-lacks, is in the folder `bmlama53` next to this one.
+results file. The benchmarks are the harness' own tasks, unchanged; BMLAMA-53 and SIB-200, which it
+lacks, are in the folders `bmlama53` and `sib200` next to this one.
 
 ### Paper
 
@@ -154,7 +154,8 @@ https://arxiv.org/abs/2410.05873
 
 #### Groups
 
-{groups}* `neuronxa_flores_paper`: alignment in the {languages} languages of the paper's benchmarks
+{groups}* `neuronxa_with_sib200`: alignment on Tatoeba, and SIB-200 in the same languages
+* `neuronxa_flores_paper`: alignment in the {languages} languages of the paper's benchmarks
 * `neuronxa_paper`: `neuronxa_flores_paper` and the benchmarks of the paper:
   {", ".join(f"`{harness[name]}`" for name in paper)}
 
@@ -182,7 +183,8 @@ neuronxa run --model hf-neuronxa --model_args pretrained=MODEL --tasks neuronxa_
   Belebele, m-ARC and m-MMLU.
 * The paper's XNLI is the transfer of a model that was fine-tuned on English; `docs/benchmarks.md`
   says how.
-* Belebele's passages are made of FLORES sentences: put Tatoeba or text of your own beside it.
+* Belebele's passages and SIB-200's sentences are FLORES: put Tatoeba or text of your own beside
+  them, as `neuronxa_with_sib200` does.
 * m-ARC has no English, and XStoryCloze's English is given out on request only.
 
 ### Changelog

@@ -1,12 +1,19 @@
-"""Task configs of BMLAMA-53 and of the groups that run alignment and benchmark together."""
+"""Task configs of BMLAMA-53, and of the groups that run alignment and benchmark together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
+from neuronxa_tasks.harness.configs import sib200_yaml
 from neuronxa_tasks.harness.configs.benchmark_readme import benchmarks_readme, bmlama_readme
-from neuronxa_tasks.harness.configs.task_yaml import HEADER, SCORES, dump_yaml, task_name
+from neuronxa_tasks.harness.configs.sib200_yaml import SIB200
+from neuronxa_tasks.harness.configs.task_yaml import (
+    HEADER,
+    SCORES,
+    dump_yaml,
+    group_yaml,
+    task_name,
+)
 from neuronxa_tasks.text.languages import BENCHMARKS, benchmark_languages
 from neuronxa_tasks.text.parallel import ENGLISH
 
@@ -45,9 +52,10 @@ BMLAMA_VERSION = 2.0
 
 
 def own_files() -> dict[str, str]:
-    """Return the files of the two folders: path inside `task_configs/` -> text."""
+    """Return the files of the three folders: path inside `task_configs/` -> text."""
     bmlama = {f"{BMLAMA}/{name}": text for name, text in _bmlama_files().items()}
-    return bmlama | {f"benchmarks/{name}": text for name, text in _group_files().items()}
+    sib200 = {f"{SIB200}/{name}": text for name, text in sib200_yaml.own_files().items()}
+    return bmlama | sib200 | {f"benchmarks/{name}": text for name, text in _group_files().items()}
 
 
 def paper_languages() -> list[str]:
@@ -66,7 +74,7 @@ def _bmlama_files() -> dict[str, str]:
         task = task_name(BMLAMA, code)
         tasks.append(task)
         files[f"{task}.yaml"] = dump_yaml({"include": template, "task": task, "dataset_name": code})
-    files[f"_{task_name(BMLAMA)}.yaml"] = _group(
+    files[f"_{task_name(BMLAMA)}.yaml"] = group_yaml(
         task_name(BMLAMA), tasks, ("acc", "acc_sum", "cross_entropy", "candidate_tokens")
     )
     files["README.md"] = bmlama_readme()
@@ -75,16 +83,19 @@ def _bmlama_files() -> dict[str, str]:
 
 def _group_files() -> dict[str, str]:
     files = {
-        f"_{task_name('with', name)}.yaml": _group(
+        f"_{task_name('with', name)}.yaml": group_yaml(
             task_name("with", name), [task_name("flores", name), *_harness_groups(name)]
         )
         for name in BENCHMARKS
     }
     alignment = task_name("flores", "paper")
     tasks = [task_name("flores", code) for code in paper_languages()]
-    files[f"_{alignment}.yaml"] = _group(alignment, tasks, SCORES)
+    files[f"_{alignment}.yaml"] = group_yaml(alignment, tasks, SCORES)
     paper = task_name("paper")
-    files[f"_{paper}.yaml"] = _group(paper, [alignment, *(HARNESS[name] for name in PAPER)])
+    files[f"_{paper}.yaml"] = group_yaml(paper, [alignment, *(HARNESS[name] for name in PAPER)])
+    files[f"_{task_name('with', SIB200)}.yaml"] = group_yaml(
+        task_name("with", SIB200), sib200_yaml.beside_tatoeba()
+    )
     files["README.md"] = benchmarks_readme(HARNESS, PAPER, len(tasks))
     return files
 
@@ -92,12 +103,3 @@ def _group_files() -> dict[str, str]:
 def _harness_groups(name: str) -> list[str]:
     codes = sorted(benchmark_languages(name)) if "{}" in HARNESS[name] else [""]
     return [HARNESS[name].format(code) for code in codes]
-
-
-def _group(name: str, tasks: Sequence[str], means: Sequence[str] = ()) -> str:
-    config: dict[str, Any] = {"group": name, "task": list(tasks)}
-    if means:
-        config["aggregate_metric_list"] = [
-            {"metric": metric, "aggregation": "mean", "weight_by_size": False} for metric in means
-        ]
-    return HEADER + dump_yaml({**config, "metadata": {"version": VERSION}})

@@ -67,17 +67,8 @@ def task_files(
         files[f"{task}.yaml"] = dump_yaml({"include": template, "task": task, "dataset_name": code})
     for suffix, members in groups.items():
         group = task_name(name, suffix)
-        files[f"_{group}.yaml"] = header + dump_yaml(
-            {
-                "group": group,
-                "task": [task_name(name, code) for code in members],
-                "aggregate_metric_list": [
-                    {"metric": score, "aggregation": "mean", "weight_by_size": False}
-                    for score in SCORES
-                ],
-                "metadata": {"version": VERSION},
-            }
-        )
+        names = [task_name(name, code) for code in members]
+        files[f"_{group}.yaml"] = group_yaml(group, names, SCORES, header)
     return files
 
 
@@ -107,6 +98,25 @@ def _groups(name: str, codes: Sequence[str]) -> dict[str, list[str]]:
             members = {language.code for language in benchmark_languages(benchmark).values()}
             groups[benchmark] = [code for code in groups[""] if code in members]
     return groups
+
+
+def group_yaml(
+    name: str, tasks: Sequence[str], means: Sequence[str] = (), header: str = HEADER
+) -> str:
+    """Return the config of a group.
+
+    Args:
+        name: Name of the group.
+        tasks: Its items.
+        means: Metrics of which it has the mean over its tasks, each of them with the same weight.
+        header: Comment lines above.
+    """
+    config: dict[str, Any] = {"group": name, "task": list(tasks)}
+    if means:
+        config["aggregate_metric_list"] = [
+            {"metric": metric, "aggregation": "mean", "weight_by_size": False} for metric in means
+        ]
+    return header + dump_yaml({**config, "metadata": {"version": VERSION}})
 
 
 class _Dumper(yaml.SafeDumper):
