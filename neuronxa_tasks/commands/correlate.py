@@ -188,6 +188,7 @@ def _documents(
     from dataclasses import asdict
 
     from neuronxa_tasks.reports.correlate.alone_sections import alone_sections
+    from neuronxa_tasks.reports.correlate.first_page import write_first_page
     from neuronxa_tasks.reports.correlate.pages import write_report
     from neuronxa_tasks.reports.figures import drawn_pairs
     from neuronxa_tasks.reports.output import INDEX, MADE_BY, to_csv, to_json
@@ -222,6 +223,7 @@ def _documents(
         versions=versions,
         figures=figures,
     )
+    files |= write_first_page(study, results, estimates, settings, command)
     index = {
         "made_by": MADE_BY,
         "schema": 1,

@@ -18,6 +18,7 @@ CHANCE: Mapping[str, float] = MappingProxyType(
         "xcopa": 1 / 2,
         "xwinograd": 1 / 2,
         "pawsx": 1 / 2,
+        "sib200": 1 / 7,
     }
 )
 """Accuracy of guessing, for benchmarks whose items all have the same number of choices."""

@@ -100,7 +100,15 @@ def analyse(
 
 
 def _computed(table: str, records: Iterable[Record], total: int | None = None) -> list[Record]:
-    """All records of a table, with a bar on the error stream while that takes long."""
+    """All records of a table, with a bar while that takes long, where a terminal shows it."""
     return list(
-        tqdm(records, desc=f"Computing {table}", total=total, unit="row", delay=5, leave=False)
+        tqdm(
+            records,
+            desc=f"Computing {table}",
+            total=total,
+            unit="row",
+            delay=5,
+            leave=False,
+            disable=None,
+        )
     )
