@@ -292,4 +292,5 @@ def _told(out: Path, estimates: Estimates) -> str:
         return f"{out / 'report.md'}: scores alone; there is no benchmark to correlate them with"
     with_r = sum(record["r"] == record["r"] for record in estimates.correlations)
     told = f"{with_r} of {len(estimates.correlations)} correlations over languages"
-    return f"{out / 'report.md'}: {told}" + ("" if with_r else "; the report says why not")
+    told += "" if with_r else "; the page says why not"
+    return f"{out / 'page.md'} (everything is in {out / 'report.md'}): {told}"

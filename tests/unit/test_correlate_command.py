@@ -514,21 +514,27 @@ def _average_by_hand(table: Path) -> float:
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_the_example_in_results_is_what_its_command_makes(data_dir, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [("lm_eval_multilingual_0shot.csv", "report.md"), ("mexa_flores.csv", "page.md")],
+)
+def test_the_examples_in_results_are_what_their_commands_make(
+    data_dir, tmp_path, monkeypatch, table, name
+):
     folder = data_dir / "published_scores"
-    if not (folder / "lm_eval_multilingual_0shot.csv").is_file():
-        pytest.skip(f"no table in {folder}; it is part of the data folder")
+    if not (folder / table).is_file():
+        pytest.skip(f"no {table} in {folder}; it is part of the data folder")
     example = Path(__file__).parents[2] / "results" / "published_scores"
     if not example.is_dir():
         pytest.skip(f"no {example}; it is in the repository, not in an sdist")
     readme = (example / "README.md").read_text(encoding="utf-8")
-    (command,) = re.findall(r"^neuronxa (correlate .*)$", readme, flags=re.MULTILINE)
+    (command,) = re.findall(rf"^neuronxa (correlate {table} .*)$", readme, flags=re.MULTILINE)
     monkeypatch.chdir(folder)
     words = [str(tmp_path / "out") if word == "OUT" else word for word in command.split()]
     assert main(words) == 0
 
     def text(path: Path) -> str:
-        whole = (path / "report.md").read_text(encoding="utf-8")
+        whole = (path / name).read_text(encoding="utf-8")
         return whole.partition("\nVersions: ")[0]
 
     assert text(tmp_path / "out") == text(example)

@@ -28,6 +28,9 @@ from neuronxa_tasks.reports.partial_correlations import (
 from neuronxa_tasks.reports.study import Study, check_primary
 from neuronxa_tasks.results import Results
 
+_DELAY = 5.0
+"""Seconds before a bar appears."""
+
 
 def analyse(
     study: Study,
@@ -107,7 +110,7 @@ def _computed(table: str, records: Iterable[Record], total: int | None = None) -
             desc=f"Computing {table}",
             total=total,
             unit="row",
-            delay=5,
+            delay=_DELAY,
             leave=False,
             disable=None,
         )

@@ -170,8 +170,8 @@ def _results(cells: Sequence[Cell], level: str) -> Sheet:
             "n: languages in each model; several models are averaged by Fisher's z. Interval: one "
             "language left out at a time, in all models at once, the same interval as in the "
             "report.",
-            f"*bends*: in so many models Spearman's rho and r are more than {BENDS:g} apart: above r "
-            "the relation is curved (saturation), below it a few languages make r.",
+            f"*bends*: in so many models Spearman's rho and r are more than {BENDS:g} apart: above "
+            "r the relation is curved (saturation), below it a few languages make r.",
             "*without*: the one language that moves r most, and r without it.",
             "*smallest r*: what so many languages (the smaller n) show in one model in 80 % of "
             "cases (two-sided .05, Fisher's z); that a smaller r was not found says nothing.",
