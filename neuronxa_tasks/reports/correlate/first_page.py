@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from neuronxa_tasks.reports.correlate.cells import BENDS, MOST, SURFACE, Cell, cells_of
 from neuronxa_tasks.reports.correlate.limits import CEILING, Limits, limits, pivots, sentence_pairs
+from neuronxa_tasks.reports.escape import markdown
 from neuronxa_tasks.reports.estimates import Estimates, Record, Settings, families_of
 from neuronxa_tasks.reports.latex import latex_table
 from neuronxa_tasks.reports.markdown import (
@@ -94,7 +95,7 @@ def _asked(
     cells: Sequence[Cell],
     left: Sequence[Record],
 ) -> str:
-    short = list(short_names(study.models).values())
+    short = [markdown(name) for name in short_names(study.models).values()]
     codes = sorted({c for pair in study.pairs for m in pair.models() for c in pair.languages(m)})
     families = Counter(families_of(codes))
     scores = [v for v in study.variables("x") if v.kind == "alignment"]
