@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"neuronxa: error: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        from neuronxa_tasks.harness.output import disk_fault
+        from neuronxa_tasks.harness.launch.output import disk_fault
 
         return disk_fault(error)
     except KeyboardInterrupt:

@@ -16,8 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from neuronxa_tasks.results.task_names import locate
-from neuronxa_tasks.results.task_patterns import patterns
+from neuronxa_tasks.results.naming.task_names import locate
+from neuronxa_tasks.results.naming.task_patterns import patterns
 from neuronxa_tasks.text.languages import find, languages
 
 TABLE = Path(__file__).parents[1] / "docs" / "task_names.md"

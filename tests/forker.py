@@ -34,7 +34,7 @@ WHAT_A_RUN_LOADS = (
     "lm_eval.evaluator",
     "neuronxa_tasks.commands.run",
     "neuronxa_tasks.harness.model",
-    "neuronxa_tasks.harness.task",
+    "neuronxa_tasks.harness.tasks.alignment",
     "pytablewriter",
     "sklearn.feature_extraction.text",
     "transformers.models.llama.modeling_llama",

@@ -18,7 +18,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from neuronxa_tasks.harness.task import PairInstance
+from neuronxa_tasks.harness.tasks.alignment import PairInstance
 
 PAD, BOS, EOS = "<pad>", "<s>", "</s>"
 VOCABULARY = 256 + 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.harness import launch
-from neuronxa_tasks.harness.loading_errors import loading_told
+from neuronxa_tasks.harness.launch import arguments as launch
+from neuronxa_tasks.harness.launch.loading_errors import loading_told
 from neuronxa_tasks.names import DEFAULT_N
 
 
@@ -33,12 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Load the model, examine it, and print what was found; 1 if a check failed."""
     from neuronxa_tasks.commands.examination import examine
-    from neuronxa_tasks.harness.model import NeuronXALM
-    from neuronxa_tasks.harness.model_arguments import (
+    from neuronxa_tasks.harness.launch.model_arguments import (
         check_arguments,
         check_device,
         typed_arguments,
     )
+    from neuronxa_tasks.harness.model import NeuronXALM
 
     if options.n < 2:
         raise NeuronXAError(

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
 
 def overview() -> str:
     """All groups with their items, and all families of tasks with their number."""
-    from neuronxa_tasks.harness.catalogue import families, own_groups, own_tasks
+    from neuronxa_tasks.harness.launch.catalogue import families, own_groups, own_tasks
     from neuronxa_tasks.text.languages import languages
 
     tasks = [task.family for task in own_tasks().values()]
@@ -48,7 +48,7 @@ def search(text: str) -> str:
     Raises:
         NeuronXAError: there is nothing of the kind.
     """
-    from neuronxa_tasks.harness.catalogue import own_groups, own_tasks
+    from neuronxa_tasks.harness.launch.catalogue import own_groups, own_tasks
     from neuronxa_tasks.text.languages import alike, resolve
 
     parts: list[str] = []
@@ -78,7 +78,7 @@ def search(text: str) -> str:
 
 
 def _group(name: str) -> str:
-    from neuronxa_tasks.harness.catalogue import own_groups, own_tasks
+    from neuronxa_tasks.harness.launch.catalogue import own_groups, own_tasks
 
     items = own_groups()[name]
     ours = sum(item in own_tasks() for item in items)

@@ -237,7 +237,7 @@ def package_versions(*further: str) -> dict[str, str]:
 
 
 def _is_table(text: str) -> bool:
-    from neuronxa_tasks.results.table import is_table
+    from neuronxa_tasks.results.tables.cells import is_table
 
     return is_table(text) and not Path(text).is_dir()
 

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.harness import launch
-from neuronxa_tasks.harness.loading_errors import loading_told
-from neuronxa_tasks.harness.model_arguments import check_device
-from neuronxa_tasks.harness.output import check_output, results_saved
-from neuronxa_tasks.harness.shared_tasks import shared_tasks
+from neuronxa_tasks.harness.launch import arguments as launch
+from neuronxa_tasks.harness.launch.loading_errors import loading_told
+from neuronxa_tasks.harness.launch.model_arguments import check_device
+from neuronxa_tasks.harness.launch.output import check_output, results_saved
+from neuronxa_tasks.harness.launch.shared_tasks import shared_tasks
 
 
 def run(arguments: list[str]) -> int:
@@ -48,7 +48,7 @@ def run(arguments: list[str]) -> int:
         check_output(out, model)
     check_device(options.device or given.get("device"))
     register()
-    from neuronxa_tasks.harness.before_loading import checked_before_loading
+    from neuronxa_tasks.harness.launch.before_loading import checked_before_loading
 
     try:
         with (

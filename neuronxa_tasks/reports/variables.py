@@ -13,7 +13,7 @@ from neuronxa_tasks.names import BASELINES, METRIC_PREFERENCE, METRICS, SCORES
 from neuronxa_tasks.reports.escape import visible
 from neuronxa_tasks.reports.usual_metric import usual_metrics
 from neuronxa_tasks.results import Results
-from neuronxa_tasks.results.task_names import benchmark_name, language_of
+from neuronxa_tasks.results.naming.task_names import benchmark_name, language_of
 
 Kind = Literal["alignment", "benchmark"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.results.table import is_table, looks_like_table
+from neuronxa_tasks.results.tables.cells import is_table, looks_like_table
 from neuronxa_tasks.results.whole_file import whole_file
 
 _SAMPLES = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d.\-]+)\.jsonl(\.gz)?")

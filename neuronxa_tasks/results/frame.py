@@ -24,10 +24,10 @@ from neuronxa_tasks.results.checks import (
 from neuronxa_tasks.results.covariate_columns import COVARIATES
 from neuronxa_tasks.results.files import Row, each_run
 from neuronxa_tasks.results.harness import RunRows, rows_of
+from neuronxa_tasks.results.naming.suggestions import suggestions
+from neuronxa_tasks.results.naming.task_names import check_templates
 from neuronxa_tasks.results.published import read_published
 from neuronxa_tasks.results.scales import check_scales, refuse_idle_percent, to_shares
-from neuronxa_tasks.results.suggestions import suggestions
-from neuronxa_tasks.results.task_names import check_templates
 from neuronxa_tasks.results.unused import (
     refuse_unused_alignment,
     refuse_unused_names,

@@ -14,7 +14,7 @@ from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.results.files import at, each_run
 from neuronxa_tasks.results.harness import rows_of
-from neuronxa_tasks.results.task_names import language_of
+from neuronxa_tasks.results.naming.task_names import language_of
 
 _SETTINGS = ("pivot", "tap", "weights", "routed_nav", "precision")
 

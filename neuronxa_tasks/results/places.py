@@ -8,8 +8,8 @@ from typing import Any
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results.block import SCORES
 from neuronxa_tasks.results.metric_values import metrics_of
+from neuronxa_tasks.results.naming.task_names import language_of, locate, template_of
 from neuronxa_tasks.results.run_facts import dictionary
-from neuronxa_tasks.results.task_names import language_of, locate, template_of
 
 Place = tuple[str, str, str]
 """Kind, benchmark and language of a task."""

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import LOWER_IS_BETTER, METRICS, SCORES, metric_stem
-from neuronxa_tasks.results.covariates import LANGUAGE
-from neuronxa_tasks.results.decimals import Decimal, decimal_of, is_missing, number_in, ways
 from neuronxa_tasks.results.files import Row
 from neuronxa_tasks.results.harness import RunRows
-from neuronxa_tasks.results.table import SUFFIXES, Table, read_table
-from neuronxa_tasks.results.task_names import benchmark_name, language_of
+from neuronxa_tasks.results.naming.task_names import benchmark_name, language_of
+from neuronxa_tasks.results.tables.cells import SUFFIXES, Table, read_table
+from neuronxa_tasks.results.tables.covariates import LANGUAGE
+from neuronxa_tasks.results.tables.decimals import Decimal, decimal_of, is_missing, number_in, ways
 
 _VALUE = ("value", "score", "accuracy", "acc")
 _COLUMNS = {

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results.files import Row
-from neuronxa_tasks.results.task_patterns import Pattern
+from neuronxa_tasks.results.naming.task_patterns import Pattern
 
 
 def refuse_unused_names(

@@ -17,11 +17,7 @@ from neuronxa_tasks.statistics.columns import (
     complete_rows,
     deviations,
 )
-from neuronxa_tasks.statistics.correlation import (
-    missing_reason,
-    ranks,
-    rowwise_correlation,
-)
+from neuronxa_tasks.statistics.correlation import missing_reason, ranks, rowwise_correlation
 from neuronxa_tasks.statistics.fisher import NO_INTERVAL, Interval, Kind, check_kind
 from neuronxa_tasks.statistics.jackknife import difference_interval, left_out
 from neuronxa_tasks.statistics.resampling import NO_PERMUTATION, PermutationP, exchange_p

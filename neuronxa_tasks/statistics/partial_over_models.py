@@ -10,12 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.statistics.columns import (
-    MIN_POINTS,
-    FloatArray,
-    check_confidence,
-    deviations,
-)
+from neuronxa_tasks.statistics.columns import MIN_POINTS, FloatArray, check_confidence, deviations
 from neuronxa_tasks.statistics.fisher import AverageCorrelation, average_correlation
 from neuronxa_tasks.statistics.jackknife import Jackknife, check_families
 from neuronxa_tasks.statistics.over_models import OfModel, both_jackknives, same_tables

@@ -18,8 +18,8 @@ import pytest
 from commands import ENVIRONMENT, Command
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.harness.launch import announce
-from neuronxa_tasks.harness.loading_errors import loading_told
+from neuronxa_tasks.harness.launch.arguments import announce
+from neuronxa_tasks.harness.launch.loading_errors import loading_told
 from neuronxa_tasks.harness.model import NeuronXALM
 
 from .conftest import SHIPPED, Copy, Damage
@@ -200,7 +200,7 @@ HUB_TOLD = {
 LOAD = """
 import json, sys, time
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.harness.loading_errors import loading_told
+from neuronxa_tasks.harness.launch.loading_errors import loading_told
 from neuronxa_tasks.harness.model import NeuronXALM
 from neuronxa_tasks.harness.model import NeuronXALM
 time.sleep = lambda seconds: None  # between the library's retries

@@ -18,7 +18,7 @@ from commands import BIN, ENVIRONMENT, Command
 
 from neuronxa_tasks.cli import main
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.harness.output import check_output, results_saved
+from neuronxa_tasks.harness.launch.output import check_output, results_saved
 from neuronxa_tasks.reports.output import to_csv, write_folder
 
 from .conftest import SHIPPED
@@ -61,7 +61,7 @@ def test_disk_that_gets_full_during_a_run(neuronxa: Command) -> None:
 def test_disk_that_is_full_before_a_run(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path\n"
-        "from neuronxa_tasks.harness.output import check_output\n"
+        "from neuronxa_tasks.harness.launch.output import check_output\n"
         "from neuronxa_tasks.errors import NeuronXAError\n"
         "try: check_output(Path('out'), {'pretrained': 'a/b'})\n"
         "except NeuronXAError as error: sys.exit(str(error))\n"

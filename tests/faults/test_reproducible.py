@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from commands import Finished, Forker, in_new_process
 
-from neuronxa_tasks.harness import output
+from neuronxa_tasks.harness.launch import output
 
 from .conftest import SHIPPED
 

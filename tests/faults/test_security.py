@@ -101,7 +101,7 @@ def test_the_search_finds_what_it_looks_for(source: str) -> None:
 
 def test_yaml_with_python_objects_is_refused(tmp_path: Path) -> None:
     from neuronxa_tasks.errors import NeuronXAError
-    from neuronxa_tasks.harness.launch import run_config
+    from neuronxa_tasks.harness.launch.arguments import run_config
 
     touched = tmp_path / "touched"
     path = tmp_path / "run.yaml"

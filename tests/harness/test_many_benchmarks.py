@@ -18,7 +18,7 @@ from hub import Hub, serve
 from hub_benchmarks import codes, hub_benchmarks
 
 from neuronxa_tasks.cli import main as neuronxa
-from neuronxa_tasks.harness.sib200_task import macro_f1
+from neuronxa_tasks.harness.tasks.sib200 import macro_f1
 from neuronxa_tasks.text.sib200 import TOPICS
 
 pytestmark = pytest.mark.harness

@@ -11,7 +11,7 @@ from lm_eval.models.huggingface import HFLM
 from models import byte_tokenizer, tiny_model
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.harness.bmlama_task import sentence_losses
+from neuronxa_tasks.harness.tasks.bmlama import sentence_losses
 
 pytestmark = pytest.mark.tiny
 

@@ -13,7 +13,7 @@ from lm_eval.tasks._index import TaskIndex
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from neuronxa_tasks.harness.configs import benchmark_yaml
-from neuronxa_tasks.harness.shared_tasks import shared_tasks
+from neuronxa_tasks.harness.launch.shared_tasks import shared_tasks
 from neuronxa_tasks.results import locate
 from neuronxa_tasks.text.languages import BENCHMARKS, benchmark_languages, find
 
@@ -104,7 +104,7 @@ def test_bmlama_has_a_task_per_language(harness: Any) -> None:
         entry = harness.task_index[f"neuronxa_bmlama53_{code}"]
         assert entry.yaml_path == CONFIGS / "bmlama53" / f"neuronxa_bmlama53_{code}.yaml"
         config = load_yaml(entry.yaml_path, resolve_func=False)
-        assert config.pop("class").endswith("neuronxa_tasks.harness.bmlama_task.BmlamaTask")
+        assert config.pop("class").endswith("neuronxa_tasks.harness.tasks.bmlama.BmlamaTask")
         assert config == {
             "task": f"neuronxa_bmlama53_{code}",
             "dataset_path": "bmlama53",

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.harness.bmlama_task import accuracy, gold_loss, sentence_losses, sums
+from neuronxa_tasks.harness.tasks.bmlama import accuracy, gold_loss, sentence_losses, sums
 from neuronxa_tasks.text.bmlama import Query, find, read, spread
 from neuronxa_tasks.text.languages import benchmark_languages
 

@@ -11,8 +11,8 @@ import pytest
 
 from neuronxa_tasks.cli import main
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.harness import launch
-from neuronxa_tasks.harness.catalogue import families, own_groups, own_name, own_tasks
+from neuronxa_tasks.harness.launch import arguments as launch
+from neuronxa_tasks.harness.launch.catalogue import families, own_groups, own_name, own_tasks
 from neuronxa_tasks.text.corpora import CORPORA
 from neuronxa_tasks.text.languages import benchmark_languages
 

@@ -14,7 +14,7 @@ from sklearn.metrics import f1_score
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.configs import sib200_yaml
-from neuronxa_tasks.harness.sib200_task import macro_f1
+from neuronxa_tasks.harness.tasks.sib200 import macro_f1
 from neuronxa_tasks.text import sib200
 from neuronxa_tasks.text.languages import language
 from neuronxa_tasks.text.spread import spread_place

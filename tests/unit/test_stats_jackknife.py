@@ -20,12 +20,7 @@ from neuronxa_tasks.statistics import (
     dummy_code,
     partial_correlation,
 )
-from neuronxa_tasks.statistics.jackknife import (
-    MIN_UNITS,
-    difference_interval,
-    jackknife,
-    left_out,
-)
+from neuronxa_tasks.statistics.jackknife import MIN_UNITS, difference_interval, jackknife, left_out
 from neuronxa_tasks.statistics.joint import joint_difference
 from neuronxa_tasks.statistics.partial import column_basis
 

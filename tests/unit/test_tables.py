@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results import read_covariates, read_results
-from neuronxa_tasks.results.decimals import decimal_of, is_missing, number_in
 from neuronxa_tasks.results.published import read_published
-from neuronxa_tasks.results.table import is_table, read_table
+from neuronxa_tasks.results.tables.cells import is_table, read_table
+from neuronxa_tasks.results.tables.decimals import decimal_of, is_missing, number_in
 
 ROWS = [
     ("org/E", "de", "xnli", "0.45"),

@@ -15,9 +15,9 @@ import pytest
 from neuronxa_tasks.cli import main
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results import locate, read_results
-from neuronxa_tasks.results.suggestions import suggestions
-from neuronxa_tasks.results.task_names import check_templates
-from neuronxa_tasks.results.task_patterns import patterns
+from neuronxa_tasks.results.naming.suggestions import suggestions
+from neuronxa_tasks.results.naming.task_names import check_templates
+from neuronxa_tasks.results.naming.task_patterns import patterns
 from neuronxa_tasks.text.languages import languages
 
 
@@ -92,7 +92,7 @@ def test_every_pattern_is_used_by_the_harness_or_by_users(harness_names: list[st
 
 
 def test_the_table_is_plain_and_says_no_template_twice() -> None:
-    path = Path(__file__).parents[2] / "neuronxa_tasks" / "results" / "task_names.csv"
+    path = Path(__file__).parents[2] / "neuronxa_tasks" / "results" / "naming" / "task_names.csv"
     text = path.read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
     assert len(rows) == len({(row["template"], row["codes"]) for row in rows}) == len(patterns())

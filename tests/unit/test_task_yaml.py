@@ -61,7 +61,7 @@ def test_every_language_is_indexed_and_has_its_own_task(
     assert all(index[name].yaml_path == CONFIGS / corpus / f"{name}.yaml" for name in names)
     for code, name in zip(CORPORA[corpus].codes, names, strict=True):
         config = load_yaml(index[name].yaml_path, resolve_func=False)
-        assert config.pop("class").endswith("neuronxa_tasks.harness.task.NeuronXATask")
+        assert config.pop("class").endswith("neuronxa_tasks.harness.tasks.alignment.NeuronXATask")
         assert config == {
             "task": name,
             "dataset_path": corpus,

@@ -18,7 +18,7 @@ from neuronxa_tasks.text.languages import BENCHMARKS, benchmark_languages
 from neuronxa_tasks.text.parallel import ENGLISH
 
 BMLAMA = "bmlama53"
-BMLAMA_CLASS = "neuronxa_tasks.harness.bmlama_task.BmlamaTask"
+BMLAMA_CLASS = "neuronxa_tasks.harness.tasks.bmlama.BmlamaTask"
 HARNESS: Mapping[str, str] = {
     "xnli": "xnli",
     "xstorycloze": "xstorycloze",

@@ -7,7 +7,7 @@ from neuronxa_tasks.text import sib200
 from neuronxa_tasks.text.languages import benchmark_languages, language
 
 SIB200 = "sib200"
-TASK_CLASS = "neuronxa_tasks.harness.sib200_task.Sib200Task"
+TASK_CLASS = "neuronxa_tasks.harness.tasks.sib200.Sib200Task"
 PROMPT = (
     f"Given the categories {', '.join(sib200.TOPICS[:-1])}, or {sib200.TOPICS[-1]}; what category "
     "does the text: '{{text}}' belong to: \n\n"

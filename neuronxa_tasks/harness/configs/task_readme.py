@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from neuronxa_tasks.harness.options import KEYS
+from neuronxa_tasks.harness.tasks.options import KEYS
 from neuronxa_tasks.text.languages import benchmark_languages, language, resolve
 
 CITATIONS = """\

@@ -14,7 +14,7 @@ from neuronxa_tasks.text.corpora import CORPORA
 from neuronxa_tasks.text.languages import BENCHMARKS, benchmark_languages
 from neuronxa_tasks.text.parallel import ENGLISH
 
-TASK_CLASS = "neuronxa_tasks.harness.task.NeuronXATask"
+TASK_CLASS = "neuronxa_tasks.harness.tasks.alignment.NeuronXATask"
 SCORES = METRICS
 VERSION = 1.0
 OWN = ("flores", "tatoeba", "mini", "world")

@@ -16,7 +16,7 @@ from neuronxa_tasks.names import DEFAULT_METRIC, METRIC_PREFERENCE, METRICS
 from neuronxa_tasks.reports.usual_metric import usual_metrics
 from neuronxa_tasks.reports.variables import model_names
 from neuronxa_tasks.results import Results
-from neuronxa_tasks.results.task_names import benchmark_name
+from neuronxa_tasks.results.naming.task_names import benchmark_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,7 @@ from neuronxa_tasks.reports.correlations import (
 )
 from neuronxa_tasks.reports.estimates import Estimates, Record, Settings, adjust
 from neuronxa_tasks.reports.layers import layer_records
-from neuronxa_tasks.reports.partial_correlations import (
-    partial_average_records,
-    partial_records,
-)
+from neuronxa_tasks.reports.partial_correlations import partial_average_records, partial_records
 from neuronxa_tasks.reports.study import Study, check_primary
 from neuronxa_tasks.results import Results
 

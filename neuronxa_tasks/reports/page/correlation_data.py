@@ -14,10 +14,7 @@ from neuronxa_tasks.reports.estimates import Estimates, Settings, adjust
 from neuronxa_tasks.reports.figures import domains, fit_band, short_codes
 from neuronxa_tasks.reports.layers import layer_records
 from neuronxa_tasks.reports.page.language_scores import rounded
-from neuronxa_tasks.reports.partial_correlations import (
-    partial_average_records,
-    partial_records,
-)
+from neuronxa_tasks.reports.partial_correlations import partial_average_records, partial_records
 from neuronxa_tasks.reports.study import Study, build_study
 from neuronxa_tasks.reports.variables import Variable
 from neuronxa_tasks.results import Results

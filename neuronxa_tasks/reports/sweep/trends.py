@@ -18,7 +18,7 @@ from neuronxa_tasks.reports.sweep.notes import version_notes, weights_notes
 from neuronxa_tasks.reports.sweep.records import Record, differences, is_whole, recorded, unfinished
 from neuronxa_tasks.results import Results, read_results
 from neuronxa_tasks.results.files import at, find_runs, finite
-from neuronxa_tasks.results.task_names import language_of
+from neuronxa_tasks.results.naming.task_names import language_of
 
 MEAN = "mean"
 """Stands for the language of a mean over languages."""

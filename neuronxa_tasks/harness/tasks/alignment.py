@@ -12,9 +12,9 @@ from lm_eval.api.metrics import mean
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness import plugin
-from neuronxa_tasks.harness.bare_task import BareTask, Docs, Run
-from neuronxa_tasks.harness.caller import checked_call
-from neuronxa_tasks.harness.options import parse_options
+from neuronxa_tasks.harness.tasks.bare import BareTask, Docs, Run
+from neuronxa_tasks.harness.tasks.caller import checked_call
+from neuronxa_tasks.harness.tasks.options import parse_options
 from neuronxa_tasks.names import METRICS, SCORES
 from neuronxa_tasks.schema import RivalsBlock, SentenceRivals
 from neuronxa_tasks.text.corpora import corpus

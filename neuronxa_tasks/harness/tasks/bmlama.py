@@ -14,10 +14,10 @@ from lm_eval.api.model import LM
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness import plugin
 from neuronxa_tasks.harness.answers import answering
-from neuronxa_tasks.harness.bare_task import BareTask, Docs, Run
-from neuronxa_tasks.harness.caller import checked_call
 from neuronxa_tasks.harness.log_likelihoods import check_prefix, float32_softmax
-from neuronxa_tasks.harness.options import parse_options
+from neuronxa_tasks.harness.tasks.bare import BareTask, Docs, Run
+from neuronxa_tasks.harness.tasks.caller import checked_call
+from neuronxa_tasks.harness.tasks.options import parse_options
 from neuronxa_tasks.text import bmlama
 
 REQUEST = "sentence_losses"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.results.task_patterns import Pattern, patterns
+from neuronxa_tasks.results.naming.task_patterns import Pattern, patterns
 from neuronxa_tasks.text import languages
 
 _SAME_BENCHMARK = {

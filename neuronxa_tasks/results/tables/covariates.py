@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.results.decimals import Decimal, decimal_of, is_missing, number_in, ways
-from neuronxa_tasks.results.table import Table, read_table
-from neuronxa_tasks.results.task_names import language_of
+from neuronxa_tasks.results.naming.task_names import language_of
+from neuronxa_tasks.results.tables.cells import Table, read_table
+from neuronxa_tasks.results.tables.decimals import Decimal, decimal_of, is_missing, number_in, ways
 
 LANGUAGE = ("language", "lang", "bcp_47", "code")
 """Names of the column with the language; the first that is there counts."""

@@ -89,7 +89,11 @@ class Pattern:
 @cache
 def patterns() -> tuple[Pattern, ...]:
     """The rows of the table, in its order."""
-    text = files("neuronxa_tasks.results").joinpath("task_names.csv").read_text(encoding="utf-8")
+    text = (
+        files("neuronxa_tasks.results.naming")
+        .joinpath("task_names.csv")
+        .read_text(encoding="utf-8")
+    )
     return tuple(
         _pattern(row["template"], row["benchmark"], row["codes"])
         for row in csv.DictReader(text.splitlines())

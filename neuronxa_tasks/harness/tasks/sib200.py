@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from lm_eval.api.task import ConfigurableTask
 
-from neuronxa_tasks.harness.caller import checked_call
-from neuronxa_tasks.harness.options import parse_options
+from neuronxa_tasks.harness.tasks.caller import checked_call
+from neuronxa_tasks.harness.tasks.options import parse_options
 from neuronxa_tasks.text import sib200
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError, one_line
-from neuronxa_tasks.harness.catalogue import own_name
+from neuronxa_tasks.harness.launch.catalogue import own_name
 
 logger = logging.getLogger(__name__)
 

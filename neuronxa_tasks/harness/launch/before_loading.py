@@ -23,13 +23,9 @@ from lm_eval.utils import set_torch_seed
 
 from neuronxa_tasks.errors import NeuronXAError, one_line
 from neuronxa_tasks.harness import plugin
-from neuronxa_tasks.harness.bare_task import (
-    BareTask,
-    check_limit,
-    check_samples,
-)
-from neuronxa_tasks.harness.caller import arguments_of_the_run, checked_call
-from neuronxa_tasks.harness.model_arguments import check_arguments
+from neuronxa_tasks.harness.launch.model_arguments import check_arguments
+from neuronxa_tasks.harness.tasks.bare import BareTask, check_limit, check_samples
+from neuronxa_tasks.harness.tasks.caller import arguments_of_the_run, checked_call
 from neuronxa_tasks.names import CHECKED
 
 

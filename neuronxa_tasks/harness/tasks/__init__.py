@@ -1,0 +1,1 @@
+"""The tasks that the harness loads, and their options."""

@@ -1,0 +1,1 @@
+"""Which benchmark and language a task of the harness is, by its name."""

@@ -1,0 +1,1 @@
+"""Tables of others, CSV and TSV: cells, numbers as people write them, covariates."""
