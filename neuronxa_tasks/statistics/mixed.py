@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import stats
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.statistics.columns import (
@@ -31,8 +32,8 @@ class MixedModel:
     Attributes:
         slope: change of y per unit of x; NaN where there is no fit.
         standard_error: of the slope.
-        interval: Wald interval of the slope.
-        p: two-sided Wald p of the slope.
+        interval: of the slope, by Student's t.
+        p: two-sided p of the slope, by Student's t.
         standardised: slope in standard deviations of y per standard deviation of x.
         variance_model: variance of the models' intercepts.
         variance_language: variance of the languages' intercepts.
@@ -81,7 +82,9 @@ def mixed_model(
     Memory and Language 59) and slopes, uncorrelated with each other. Without random slopes a slope
     that differs between languages, and is 0 on average, was found in a third of the draws instead
     of a twentieth (Barr, Levy, Scheepers & Tily 2013, Journal of Memory and Language 68, on why).
-    The work grows with the cube of the number of rows.
+    The degrees of freedom of t are the smaller number of models or languages, less 1: so many
+    slopes there are to average. That is careful; the work grows with the cube of the number of
+    rows.
 
     Args:
         x: `[n]` numbers, for example alignment.
@@ -105,19 +108,11 @@ def mixed_model(
         reason = "a random effect needs at least two models and two languages"
     if reason is None and n - n_models - n_languages < MIN_POINTS:
         reason = f"{n} rows are too few for {n_models} models and {n_languages} languages"
-    nan = math.nan
-    if reason is not None:
+
+    def unusable(reason: str) -> MixedModel:
+        nan = math.nan
         return MixedModel(
-            nan,
-            nan,
-            NO_INTERVAL,
-            nan,
-            nan,
-            nan,
-            nan,
-            nan,
-            nan,
-            nan,
+            *(nan, nan, NO_INTERVAL, *(nan,) * 7),
             n,
             n_models,
             n_languages,
@@ -126,6 +121,9 @@ def mixed_model(
             confidence,
             reason,
         )
+
+    if reason is not None:
+        return unusable(reason)
     # Standardised columns keep the optimiser away from tiny variances.
     scale_x, scale_y = float(used_x.std(ddof=1)), float(used_y.std(ddof=1))
     standard_x = (used_x - used_x.mean()) / scale_x
@@ -142,25 +140,26 @@ def mixed_model(
             [of_model * standard_x[:, None]],
         ],
     )
-    with warnings.catch_warnings():
-        # A variance of zero makes statsmodels warn; `converged` and the variances say it.
-        warnings.simplefilter("ignore")
-        fit = library.MixedLM(
+    fit = _fitted(
+        library.MixedLM(
             standard_y,
             np.column_stack([np.ones(n), standard_x]),
             groups=np.ones(n),
             exog_vc=random_effects,
-            # Powell's method needs no gradient, which variances of zero take from the others.
-        ).fit(reml=True, method=["powell"])
-        low, high = np.asarray(fit.conf_int(alpha=1.0 - confidence), dtype=np.float64)[1]
-        standardised, error = float(fit.fe_params[1]), float(fit.bse_fe[1])
-        p = float(np.asarray(fit.pvalues, dtype=np.float64)[1])
+        )
+    )
+    if fit is None:
+        return unusable("the fit ran into a singular matrix")
+    standardised, error = float(fit.fe_params[1]), float(fit.bse_fe[1])
+    df = min(n_models, n_languages) - 1
+    reach = float(stats.t.isf((1.0 - confidence) / 2.0, df)) * error
+    p = float(2.0 * stats.t.sf(abs(standardised) / error, df)) if error > 0.0 else math.nan
     by_language, language_slope, by_model, model_slope = (float(each) for each in fit.vcomp)
     ratio = scale_y / scale_x
     return MixedModel(
         slope=standardised * ratio,
         standard_error=error * ratio,
-        interval=Interval(float(low) * ratio, float(high) * ratio),
+        interval=Interval((standardised - reach) * ratio, (standardised + reach) * ratio),
         p=p,
         standardised=standardised,
         variance_model=by_model * scale_y**2,
@@ -175,6 +174,25 @@ def mixed_model(
         converged=bool(fit.converged),
         confidence=confidence,
     )
+
+
+def _fitted(model: Any) -> Any:
+    """The fit by REML, or None where no method finds one.
+
+    Powell's method needs no gradient, which variances of zero spoil for the others; where it walks
+    to a singular matrix, the others are tried.
+    """
+    for method in (["powell"], ["bfgs", "lbfgs", "cg"]):
+        with warnings.catch_warnings():
+            # A variance of zero makes statsmodels warn; `converged` and the variances say it.
+            warnings.simplefilter("ignore")
+            try:
+                fit = model.fit(reml=True, method=method)
+            except np.linalg.LinAlgError:
+                continue
+        if math.isfinite(float(fit.fe_params[1])) and math.isfinite(float(fit.bse_fe[1])):
+            return fit
+    return None
 
 
 def _indicator(labels: list[str]) -> FloatArray:

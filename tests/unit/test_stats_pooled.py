@@ -212,7 +212,10 @@ def test_the_mixed_model_equals_its_formula():
     assert result.variance_model_slope == pytest.approx(0.0, abs=1e-6)
     assert result.variance_residual == pytest.approx(0.00032609, rel=1e-2)
     assert result.interval.low < result.slope < result.interval.high
-    assert result.p < 1e-5
+    # Four models, so three degrees of freedom.
+    assert result.p == pytest.approx(
+        2 * reference.t.sf(0.3113969725825 / 0.0672771135283, 3), rel=0.03
+    )
 
 
 @needs_statsmodels
@@ -227,6 +230,17 @@ def test_a_slope_of_some_languages_is_not_the_slope_of_languages():
     assert result.variance_language_slope == pytest.approx(1.0, abs=0.4)
     assert result.standard_error == pytest.approx(1 / math.sqrt(14), abs=0.07)
     assert result.p > 0.2
+
+
+@needs_statsmodels
+def test_a_line_without_any_rest_has_no_fit_and_says_why():
+    x = rng(0).normal(size=48)
+    model = [f"m{i}" for i in range(6) for _ in range(8)]
+    language = [f"l{j}" for _ in range(6) for j in range(8)]
+    result = mixed_model(x, 2 * x, model, language)
+    assert math.isnan(result.slope)
+    assert result.reason == "the fit ran into a singular matrix"
+    assert not result.converged
 
 
 @needs_statsmodels
