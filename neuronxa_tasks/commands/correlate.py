@@ -116,9 +116,11 @@ def run(options: argparse.Namespace) -> int:
     from neuronxa_tasks.reports.correlate.alone import analyse_alone
     from neuronxa_tasks.reports.correlate.analysis import analyse
     from neuronxa_tasks.reports.correlate.figures import draw_alone
+    from neuronxa_tasks.reports.correlate.shown import shown_alone, shown_estimates, shown_study
     from neuronxa_tasks.reports.estimates import Settings
     from neuronxa_tasks.reports.figures import draw
     from neuronxa_tasks.reports.output import check_out, write_folder
+    from neuronxa_tasks.reports.short_names import short_names
     from neuronxa_tasks.reports.study import build_study
     from neuronxa_tasks.reports.variables import model_names
     from neuronxa_tasks.results import read_pairs
@@ -149,9 +151,11 @@ def run(options: argparse.Namespace) -> int:
     paths = harness_paths(options.results)
     alone = analyse_alone(results, names, read_pairs(paths) if paths else [], settings)
     drawings: tuple[Drawing, ...] = ()
+    short = short_names(sorted(names.values()))
     if libraries is not None:
-        drawings = draw(study, estimates, libraries, settings.confidence)
-        drawings += draw_alone(alone, libraries.altair)
+        drawn = shown_study(study, short), shown_estimates(estimates, short)
+        drawings = draw(*drawn, libraries, settings.confidence)
+        drawings += draw_alone(shown_alone(alone, short), libraries.altair)
     files = {} if libraries is None else render(drawings, libraries, "neuronxa correlate")
     versions = package_versions(*(["statsmodels"] if options.mixed_model else []))
     versions |= libraries.versions() if libraries else {}
@@ -163,6 +167,7 @@ def run(options: argparse.Namespace) -> int:
         alone,
         settings,
         covariates,
+        short,
         versions,
         [(drawing.name, drawing.caption) for drawing in drawings],
         sorted(files),
@@ -180,6 +185,7 @@ def _documents(
     alone: Alone,
     settings: Settings,
     covariates: Covariates,
+    short: dict[str, str],
     versions: dict[str, str],
     figures: list[tuple[str, str]],
     figure_files: list[str],
@@ -190,8 +196,15 @@ def _documents(
     from neuronxa_tasks.reports.correlate.alone_sections import alone_sections
     from neuronxa_tasks.reports.correlate.first_page import write_first_page
     from neuronxa_tasks.reports.correlate.pages import write_report
+    from neuronxa_tasks.reports.correlate.shown import (
+        shown_alone,
+        shown_estimates,
+        shown_settings,
+        shown_study,
+    )
     from neuronxa_tasks.reports.figures import drawn_pairs
     from neuronxa_tasks.reports.output import INDEX, MADE_BY, to_csv, to_json
+    from neuronxa_tasks.reports.short_names import legend
 
     tables = estimates.tables() | alone.tables()
     inputs = [
@@ -212,18 +225,18 @@ def _documents(
         files["unmapped.csv"] = to_csv(lost)
     command = _command(options)
     files["report.md"] = write_report(
-        study,
-        estimates,
-        settings,
-        alone=alone_sections(alone),
+        shown_study(study, short),
+        shown_estimates(estimates, short),
+        shown_settings(settings, short),
+        alone=alone_sections(shown_alone(alone, short)),
         command=command,
         inputs=inputs,
         unmapped=sorted(set(results.unmapped["task"])),
-        notes=notes,
+        notes=[*notes, *legend({model: short[model] for model in study.models})],
         versions=versions,
         figures=figures,
     )
-    files |= write_first_page(study, results, estimates, settings, command)
+    files |= write_first_page(study, results, estimates, settings, short, command)
     index = {
         "made_by": MADE_BY,
         "schema": 1,

@@ -109,10 +109,12 @@ def run(options: argparse.Namespace) -> int:
         duel_records,
         model_records,
         score_records,
+        with_short_names,
         write_latex,
         write_markdown,
     )
     from neuronxa_tasks.reports.output import check_out, write_folder
+    from neuronxa_tasks.reports.short_names import legend, short_names
 
     check_drawing(options)
     check_out(options.out, MADE_BY, INDEX)
@@ -132,16 +134,18 @@ def run(options: argparse.Namespace) -> int:
     command, unmapped = _command(options), sorted(set(results.unmapped["task"]))
     tell(by.notes)
     notes = [*results.notes, *by.notes, *_versions_told(results)]
+    short = short_names(sorted({entry.model for board in boards for entry in board.entries}))
+    shown = with_short_names(boards, short)
     files = {
         "leaderboard.md": write_markdown(
-            boards,
+            shown,
             by,
             command=command,
             confidence=options.confidence,
-            notes=notes,
+            notes=[*notes, *legend(short)],
             unmapped=unmapped,
         ),
-        "leaderboard.tex": write_latex(boards, by, options.confidence),
+        "leaderboard.tex": write_latex(shown, by, options.confidence),
     }
     duels = list(duel_records(boards))
     files |= _tables(options, results, boards, models, scores, duels, notes, sorted(files))

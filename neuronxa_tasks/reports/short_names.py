@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+_NAMED = ("model", "of", "a", "b")
+"""Columns of records that may hold a model."""
 
 
 def short_names(models: Iterable[str]) -> dict[str, str]:
@@ -27,3 +31,24 @@ def short_names(models: Iterable[str]) -> dict[str, str]:
         for name in longer:
             depth[name] += 1
     return {name: shown[name] if counts[shown[name]] == 1 else name for name in names}
+
+
+def in_records(records: Sequence[dict[str, Any]], names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Copies of the records of a table in which models have their short names.
+
+    Args:
+        records: of one table.
+        names: see `short_names`.
+    """
+    return [
+        record | {key: names.get(record[key], record[key]) for key in _NAMED if key in record}
+        for record in records
+    ]
+
+
+def legend(names: Mapping[str, str]) -> list[str]:
+    """A sentence that says which model a short name is, where names were cut."""
+    cut = [f"{short} is {name}" for name, short in names.items() if short != name]
+    if not cut:
+        return []
+    return [f"Short names of models, whole in the CSV files: {'; '.join(cut)}."]

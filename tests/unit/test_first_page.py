@@ -340,3 +340,38 @@ def test_no_progress_bar_where_there_is_no_terminal(monkeypatch, capsys):
     monkeypatch.setattr(analysis, "_DELAY", 0.0)
     assert analysis._computed("averages", iter([{"r": 1.0}]), 1) == [{"r": 1.0}]
     assert capsys.readouterr().err == ""
+
+
+def test_tables_have_short_names_and_csv_files_whole_ones(tmp_path, noisy):
+    columns = {
+        f"somebody/{name}": {"mexa": noisy(0.05), "xnli": noisy(0.05, 0.34 + BASE / 2)}
+        for name in ("one", "two")
+    }
+    path = scores(tmp_path / "scores.csv", columns)
+    out = tmp_path / "out"
+    assert correlate(path, "-o", out, *QUICK, "--primary", "xnli:mexa:somebody/two") == 0
+    assert {row["model"] for row in rows(out / "correlations.csv")} == set(columns)
+    report = (out / "report.md").read_text(encoding="utf-8")
+    assert "| two | xnli | mexa |" in report
+    assert "one is somebody/one; two is somebody/two" in report
+    assert "| somebody/" not in report
+    board = tmp_path / "board"
+    words = ["leaderboard", str(path), "-o", str(board), "--resamples", "99"]
+    assert main(words) == 0
+    assert {row["model"] for row in rows(board / "leaderboard.csv")} == set(columns)
+    text = (board / "leaderboard.md").read_text(encoding="utf-8")
+    assert "| somebody/" not in text
+    assert "one is somebody/one" in text
+    assert "somebody" not in (board / "leaderboard.tex").read_text(encoding="utf-8")
+
+
+def test_figures_have_short_names(tmp_path, noisy):
+    pytest.importorskip("altair", reason="install the extra `report` to draw figures")
+    pytest.importorskip("vl_convert", reason="install the extra `report` to draw figures")
+    columns = {"mexa": noisy(0.05), "xnli": noisy(0.05, 0.34 + BASE / 2)}
+    path = scores(tmp_path / "scores.csv", {"somebody/one": columns})
+    assert correlate(path, "-o", tmp_path / "out", "--resamples", "99") == 0
+    (figure,) = (tmp_path / "out" / "figures").glob("scatter*.svg")
+    text = figure.read_text(encoding="utf-8")
+    assert ">one<" in text
+    assert "somebody" not in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from neuronxa_tasks.reports.correlate.cells import BENDS, MOST, SURFACE, Cell, cells_of
@@ -22,7 +22,6 @@ from neuronxa_tasks.reports.markdown import (
     table,
     without_r,
 )
-from neuronxa_tasks.reports.short_names import short_names
 from neuronxa_tasks.reports.study import Study
 from neuronxa_tasks.results import Results
 from neuronxa_tasks.statistics.equivalence import equivalence
@@ -50,7 +49,12 @@ class Sheet:
 
 
 def write_first_page(
-    study: Study, results: Results, estimates: Estimates, settings: Settings, command: str
+    study: Study,
+    results: Results,
+    estimates: Estimates,
+    settings: Settings,
+    names: Mapping[str, str],
+    command: str,
 ) -> dict[str, bytes]:
     """`page.md` and `page.tex`; nothing where nothing was correlated.
 
@@ -59,6 +63,7 @@ def write_first_page(
         results: for n, the pivot and what was read.
         estimates: the tables.
         settings: how they were made.
+        names: model to its short name.
         command: the command line that makes the page again.
     """
     if not study.pairs:
@@ -71,7 +76,7 @@ def write_first_page(
         _against(study, estimates, cells),
         _at_limits(limits(study, results)),
     ]
-    parts = ["# Correlations, on one page", _asked(study, results, settings, cells, left)]
+    parts = ["# Correlations, on one page", _asked(study, results, settings, names, cells, left)]
     for sheet in sheets:
         parts += [f"## {sheet.title}"]
         parts += [table(sheet.header, sheet.rows)] if sheet.rows else []
@@ -92,10 +97,11 @@ def _asked(
     study: Study,
     results: Results,
     settings: Settings,
+    names: Mapping[str, str],
     cells: Sequence[Cell],
     left: Sequence[Record],
 ) -> str:
-    short = [markdown(name) for name in short_names(study.models).values()]
+    short = [markdown(names[model]) for model in study.models]
     codes = sorted({c for pair in study.pairs for m in pair.models() for c in pair.languages(m)})
     families = Counter(families_of(codes))
     scores = [v for v in study.variables("x") if v.kind == "alignment"]
@@ -196,6 +202,8 @@ def _beyond(cells: Sequence[Cell]) -> Sheet:
             ]
         )
     below = ["Partial r over languages, with its interval."] if names else []
+    if any(math.isnan(r["r"]) for cell in cells for r in cell.given.values()):
+        below.append("A dash: there is none; why not says `report.md`.")
     if SURFACE not in names:
         below.append("The scores come without `surface`, what text alone gives.")
     if not any("fertility" in name for name in names):

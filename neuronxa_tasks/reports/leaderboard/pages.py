@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from neuronxa_tasks.reports.boards.entries import Board, Entry, better_text
@@ -194,6 +194,29 @@ def _cells(board: Board, grouping: Grouping, columns: Sequence[Column]) -> str:
             ]
         )
     return table(header, rows)
+
+
+def with_short_names(boards: Sequence[Board], names: Mapping[str, str]) -> list[Board]:
+    """The boards as pages show them; the CSV files keep whole names.
+
+    Args:
+        boards: with whole names.
+        names: model to its short name.
+    """
+    return [
+        replace(
+            board,
+            entries=tuple(
+                replace(
+                    entry,
+                    model=names[entry.model],
+                    better_than=tuple(names[model] for model in entry.better_than),
+                )
+                for entry in board.entries
+            ),
+        )
+        for board in boards
+    ]
 
 
 def write_latex(boards: Sequence[Board], grouping: Grouping, confidence: float) -> bytes:
