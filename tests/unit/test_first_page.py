@@ -16,10 +16,15 @@ from hypothesis import strategies as st
 from neuronxa_tasks.cli import main
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.reports.correlate import analysis
+from neuronxa_tasks.reports.correlate.cells import Cell
+from neuronxa_tasks.reports.correlate.first_page import _against
+from neuronxa_tasks.reports.estimates import Estimates
 from neuronxa_tasks.reports.latex import latex_table
 from neuronxa_tasks.reports.short_names import short_names
+from neuronxa_tasks.reports.study import Study, VariablePair
+from neuronxa_tasks.reports.variables import Variable
 from neuronxa_tasks.statistics.equivalence import Equivalence, equivalence
-from neuronxa_tasks.statistics.influence import most_influential
+from neuronxa_tasks.statistics.influence import NO_INFLUENCE, most_influential
 from neuronxa_tasks.statistics.power import detectable_r
 
 QUICK = ["--resamples", "99", "--no-figures"]
@@ -278,6 +283,20 @@ def test_nasca_against_mexa_says_which_or_neither(tmp_path, noisy):
         ]  # fmt: skip
         sign = 1 if record["x1"] == "nasca" else -1
         assert row["of r"].startswith(f"{sign * float(record['difference']):.3f} [")
+
+
+def test_the_difference_is_nasca_minus_mexa_whichever_stands_first():
+    mexa, nasca = (
+        Variable("alignment", "flores", name, name, {}, {}) for name in ("mexa", "nasca")
+    )
+    xnli = Variable("benchmark", "xnli", "acc", "xnli", {}, {})
+    pairs = tuple(VariablePair(score, xnli) for score in (mexa, nasca))
+    record = {"model": "m", "y": "xnli", "x1": "mexa", "x2": "nasca", "n": 12}
+    record |= {"difference": 0.2, "low": 0.05, "high": 0.4}
+    cell = Cell(pairs[0], "m", {}, (), 12, 12, {}, NO_INFLUENCE, "")
+    sheet = _against(Study(pairs, ("m",), (), ()), Estimates(differences=[record]), [cell])
+    (row,) = sheet.rows
+    assert row[1:] == ["nasca - mexa", "12", "-0.200 [-0.40, -0.05]", "mexa higher"]
 
 
 def test_benchmarks_at_chance_and_at_the_ceiling_are_marked(tmp_path, noisy):
