@@ -163,11 +163,12 @@ class Matrices:
         for key, each in self._plans.items():
             store = self._stores[key]
             parts = self._together(partial(self._part, store, each.languages, device))
+            # From here on the folder may be gone: the first process removes it as soon as it can.
             found = {layer: hits for part in parts for layer, hits in part.items()}
-            layers = store.layers(each.languages[0])
+            order = sorted(found, key=lambda layer: layer.position)
             hits = {
                 name: hits_block(
-                    (found[layer] for layer in layers if layer.representation == name),
+                    (found[layer] for layer in order if layer.representation == name),
                     first_layer=0 if name == "hidden" else 1,
                 )
                 for name in REPRESENTATIONS

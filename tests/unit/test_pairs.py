@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +23,9 @@ from neuronxa_tasks.alignment.language_matrix import (
 )
 from neuronxa_tasks.alignment.profile import profile
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.harness.matrices import Matrices, plan
 from neuronxa_tasks.states.vectors import SentenceVectors
+from neuronxa_tasks.text.sentence_pairs import Pairs
 
 CODES = ("a", "b", "c", "d", "e")
 
@@ -144,3 +148,31 @@ def test_the_block_is_a_lower_triangle() -> None:
         "best": [[], [3], [5, 0]],
         "best_layer": [[], [1], [2, 1]],
     }
+
+
+def test_the_folder_may_go_once_the_parts_are_together(
+    tmp_path: Path, languages: dict[str, SentenceVectors]
+) -> None:
+    """The first process removes it while others still put their blocks together."""
+    settings = {
+        "corpus": "mini", "pivot": "a", "tap": "gate", "weights": "position",
+        "routed_nav": False, "pairs": "all",
+    }  # fmt: skip
+    lines = dict.fromkeys(range(12), ("x", "y"))
+    tasks = {code: Pairs({**settings, "target": code}, {}, lines) for code in CODES[1:]}
+
+    def alone(work: Any) -> list[Any]:
+        return [work()]
+
+    def and_gone(work: Any) -> list[Any]:
+        parts = alone(work)
+        shutil.rmtree(tmp_path)
+        return parts
+
+    blocks = []
+    for end in (alone, and_gone):
+        matrices = Matrices(plan(tasks), tmp_path, end)
+        for code in CODES[1:]:
+            matrices.keep(tasks[code].settings, languages["a"], languages[code])
+        blocks += matrices.compare("cpu")
+    assert blocks[0] == blocks[1]
