@@ -96,8 +96,9 @@ def parse_options(metadata: Mapping[str, Any], foreign: Collection[str] = ()) ->
             close = get_close_matches(str(key), KEYS, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise NeuronXAError(
-                f"--metadata has the key {key!r}, which nobody reads.{hint} "
-                f"Keys of NeuronXA tasks: {', '.join(KEYS)}."
+                f"--metadata has the key {key!r}, which no NeuronXA task reads.{hint} Their keys "
+                f"are {', '.join(KEYS)}. A key for a task of your own belongs into that task's "
+                "config, or into a run without NeuronXA tasks."
             )
     given = {key: metadata[key] for key in KEYS if metadata.get(key) is not None}
     for key in ("data_dir", "pivot"):
