@@ -51,7 +51,7 @@ lint: $(READY)
 # Tests run in so many processes of one thread each; WORKERS=0 is one process. A file is run by one
 # of them, since its tests share what is dear to make; the folders with the longest tests come first.
 WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20
 test test-all: export OMP_NUM_THREADS = 1
 
 test: lint

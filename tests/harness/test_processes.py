@@ -178,6 +178,8 @@ try:
     distributed.barrier()
     distributed.destroy_process_group()  # else a late thread may abort an ended process
     print("done", flush=True)
+except SystemExit as left:  # it tells nobody; the interpreter's own end may be aborted by gloo
+    os._exit(left.code)
 except NeuronXAError as error:
     print("neuronxa:", error, flush=True)
     os._exit(2)
