@@ -34,7 +34,7 @@ def vectors_folder() -> Iterator[Path]:
         root.mkdir(parents=True, exist_ok=True)
         begun = Path(tempfile.mkdtemp(prefix=_BEGUN, dir=root))
         lock = FileLock(begun / _LOCK)
-        with suppress(NotImplementedError):  # a file system without locks: it is kept for a day
+        with suppress(NotImplementedError):  # no locks there: left for a day, see `_is_left`
             lock.acquire(timeout=0)
         # Under this name others look at the lock, which is held by now.
         folder = begun.rename(root / f"{_NAME}{begun.name.removeprefix(_BEGUN)}")
@@ -58,13 +58,22 @@ def remove_left(root: Path) -> None:
         root: The cache folder.
     """
     for folder in [*root.glob(f"{_NAME}*"), *root.glob(f"{_BEGUN}*")]:
-        with suppress(OSError, Timeout, NotImplementedError):
-            if folder.is_symlink() or not folder.is_dir():
-                continue
-            if folder.name.startswith(_BEGUN) or not (folder / _LOCK).exists():
-                # Its lock is not held yet, or never was: only time tells.
-                if folder.stat().st_mtime < time.time() - _DAY:
-                    shutil.rmtree(folder, ignore_errors=True)
-                continue
-            with FileLock(folder / _LOCK).acquire(timeout=0):
+        # What another user owns, or another run has just removed, is left alone.
+        with suppress(OSError):
+            if not folder.is_symlink() and folder.is_dir() and _is_left(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether no run uses a folder: its lock is free, or, where no lock can tell, it is old."""
+    lock = folder / _LOCK
+    if not folder.name.startswith(_BEGUN) and lock.exists():
+        try:
+            with FileLock(lock).acquire(timeout=0):
+                return True
+        except Timeout:
+            return False
+        except NotImplementedError:  # the file system has no locks
+            pass
+    changed = max(each.stat().st_mtime for each in (folder, *folder.rglob("*")))
+    return changed < time.time() - _DAY

@@ -179,6 +179,26 @@ def test_only_what_nobody_holds_is_removed(cache: Path) -> None:
     }  # fmt: skip
 
 
+def test_without_locks_the_age_decides(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that cannot lock; a file inside that is still written keeps it."""
+
+    def no_locks(*_: Any, **__: Any) -> None:
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    old = time.time() - 3 * 24 * 3600
+    for name in ("pairs-young", "pairs-old", "pairs-written"):
+        (cache / name / "0").mkdir(parents=True)
+        for each in ("lock", "0/a.safetensors"):
+            (cache / name / each).touch()
+        for each in ("lock", "0/a.safetensors", "0", "."):
+            os.utime(cache / name / each, (old, old))
+    os.utime(cache / "pairs-young")
+    os.utime(cache / "pairs-written" / "0" / "a.safetensors")
+    monkeypatch.setattr("filelock.FileLock.acquire", no_locks)
+    remove_left(cache)
+    assert {each.name for each in cache.iterdir()} == {"pairs-young", "pairs-written"}
+
+
 def test_a_folder_that_another_machine_lacks_is_told(cache: Path) -> None:
     key = Key("flores", "eng_Latn", "gate", "position", False, "all")
     with pytest.raises(NeuronXAError, match=r"Process 1 of 2 cannot use .*set NEURONXA_CACHE"):
