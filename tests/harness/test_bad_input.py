@@ -259,6 +259,7 @@ MINI = "neuronxa_mini_deu_Latn"
         (["--samples", "nowhere.json"], "neither JSON nor a file"),
         (["--batch_size", "ten"], "--batch_size is 'ten'"),
         (["--batch_size", "0"], "--batch_size is '0'"),
+        (["--num_fewshot", "-1"], "--num_fewshot is -1; it must be"),
         (["--device", "banana"], "--device is 'banana'"),
         (["--model_args", "pretrained=x,add_bos_token=maybe"], "add_bos_token is 'maybe'"),
         (["--model_args", "pretrained=x,max_length=0"], "max_length is 0"),

@@ -65,6 +65,11 @@ class Checked(EvaluatorConfig):  # type: ignore[misc]
                 "Write task names with numbers of documents: '{\"TASK\": [0, 1, 2]}'."
             )
         _check_batches(self.batch_size, self.max_batch_size)
+        shots = self.num_fewshot
+        if shots is not None and (type(shots) is not int or shots < 0):
+            raise NeuronXAError(
+                f"--num_fewshot is {shots!r}; it must be a whole number of examples, 0 or more."
+            )
         kind = _model_class(self.model)
         if hasattr(kind, "_get_accelerate_args"):  # HFLM, which others only resemble
             check_arguments(self.model_args)
