@@ -111,7 +111,7 @@ STAGES = {
     "smollm2-alignment": Stage(SMOL, ("neuronxa_flores",), ALL),
     "gemma-tatoeba": Stage(GEMMA, TATOEBA, ALL),
     "gemma": Stage(GEMMA, ("neuronxa_flores", *BENCHMARKS), ALL, 200),
-    "smollm2": Stage(SMOL, ("neuronxa_flores", *BENCHMARKS), ALL, 200),
+    "smollm2": Stage(SMOL, ("neuronxa_flores", *BENCHMARKS), ALL, 100),
     "qwen": Stage(QWEN, (*ALIGNMENT, *BENCHMARKS), ALL, 100),
 }
 
@@ -126,11 +126,14 @@ def run(name: str, weights: Path, out: Path, environment: Mapping[str, str]) -> 
     stage = STAGES[name]
     folder = out / "runs" / name
     folder.mkdir(parents=True, exist_ok=True)
+    metadata = dict(stage.metadata)
+    if (out / "text").is_dir():
+        metadata["data_dir"] = str(out / "text")
     arguments = f"pretrained={weights / stage.model},dtype={stage.dtype},softmax_dtype=float32"
     command = [
         sys.executable, "-m", "neuronxa_tasks", "run", "--model", "hf-neuronxa",
         "--model_args", arguments, "--tasks", ",".join(stage.tasks), "--batch_size", "16",
-        "--device", "cpu", "--metadata", json.dumps(stage.metadata), "--output_path", str(folder),
+        "--device", "cpu", "--metadata", json.dumps(metadata), "--output_path", str(folder),
     ]  # fmt: skip
     if stage.limit is not None:
         # An alignment keeps its n = 100: `--limit` only lowers n.
@@ -147,7 +150,10 @@ def run(name: str, weights: Path, out: Path, environment: Mapping[str, str]) -> 
 
 @contextmanager
 def texts(data: Path | None, out: Path) -> Iterator[dict[str, str]]:
-    """The environment of a run: caches in OUT; a folder of data is served from this machine."""
+    """The environment of a run: caches in OUT; a folder of data is served from this machine.
+
+    Parallel text and BMLAMA-53 are read from the folder itself, by way of OUT/text.
+    """
     environment = {
         "NEURONXA_CACHE": str(out / "cache"),
         "TOKENIZERS_PARALLELISM": "false",
@@ -164,8 +170,9 @@ def texts(data: Path | None, out: Path) -> Iterator[dict[str, str]]:
     from hub_data import hub_repositories
 
     (out / "cache").mkdir(exist_ok=True)
-    for name, place in (("flores200_dataset", "flores200"), ("BMLAMA53", "bmlama53")):
-        link = out / "cache" / name
+    (out / "text").mkdir(exist_ok=True)
+    for name in ("flores", "tatoeba", "bmlama53"):
+        link, place = out / "text" / name, "flores200" if name == "flores" else name
         if not link.exists():
             link.symlink_to((data / place).resolve())
     with serve(hub_repositories(data, 500)) as hub:
@@ -179,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path, help="folder for results, caches and logs")
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
     parser.add_argument("--data", type=Path, help="folder with the cuts; served on this machine")
-    options = parser.parse_args(argv)
+    options = parser.parse_intermixed_args(argv)
     unknown = sorted(set(options.stages) - set(STAGES))
     if unknown:
         parser.error(f"no stage {unknown[0]!r}; the stages are {', '.join(STAGES)}")

@@ -143,6 +143,8 @@ def convert(name: str, gguf: Path, root: Path) -> Path:
     # What transformers keeps of the GGUF file would stop it from saving plain weights.
     model.generation_config = transformers.GenerationConfig()
     model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
     with tempfile.TemporaryDirectory(dir=root) as folder:
         place = Path(folder) / name
         model.to(torch.bfloat16).save_pretrained(place)
