@@ -24,31 +24,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from neuronxa_tasks.text.languages import benchmark_languages
-
 HERE = Path(__file__).resolve().parent
 TESTS = HERE.parents[1] / "tests"
 
-XNLI = "neuronxa_flores_xnli"
 CLOZE = tuple(
     f"xstorycloze_{code}" for code in ["ar", "es", "eu", "hi", "id", "my", "ru", "sw", "te", "zh"]
 )
 COPA = tuple(
     f"xcopa_{code}" for code in ["et", "ht", "id", "it", "qu", "sw", "ta", "th", "tr", "vi", "zh"]
 )
-ALIGNMENT = tuple(
-    f"neuronxa_flores_{code}"
-    for code in sorted(
-        {
-            row.code
-            for name in ("xnli", "xstorycloze", "xcopa", "bmlama53")
-            for row in benchmark_languages(name).values()
-            if row.flores and row.code != "eng_Latn"
-        }
-    )
-)
-"""The languages of all benchmarks below."""
-BENCHMARKS = ("xnli", *CLOZE, *COPA, "neuronxa_bmlama53")
+BENCHMARKS = {
+    "xnli": ("neuronxa_flores_xnli", "xnli"),
+    "xstorycloze": ("neuronxa_flores_xstorycloze", *CLOZE),
+    "xcopa": ("neuronxa_flores_xcopa", *COPA),
+    "bmlama53": ("neuronxa_flores_bmlama53", "neuronxa_bmlama53"),
+}
+"""Alignment in the languages of a benchmark, and the benchmark."""
 TATOEBA = tuple(
     f"neuronxa_tatoeba_{code}"
     for code in [
@@ -97,23 +88,33 @@ class Stage:
     dtype: str = "bfloat16"
 
 
-ALL = {"variants": ["centred", "csls"], "covariates": ["bits_per_byte"]}
-SMOL, GEMMA, QWEN = "smollm2-135m", "gemma-3-270m", "qwen2.5-coder-0.5b"
-
-STAGES = {
-    "smollm2-floor": Stage(SMOL, (XNLI,), {"control": "untrained", "control_seeds": 1}),
-    "gemma-floor": Stage(GEMMA, (XNLI,), {"control": "untrained", "control_seeds": 1}),
-    "qwen-floor": Stage(QWEN, (XNLI,), {"control": "untrained", "control_seeds": 1}),
-    "gemma-float32": Stage(
-        GEMMA, ("neuronxa_flores_fra_Latn", "neuronxa_flores_swh_Latn"), ALL, dtype="float32"
-    ),
-    "gemma-alignment": Stage(GEMMA, ("neuronxa_flores",), ALL),
-    "smollm2-alignment": Stage(SMOL, ("neuronxa_flores",), ALL),
-    "gemma-tatoeba": Stage(GEMMA, TATOEBA, ALL),
-    "gemma": Stage(GEMMA, ("neuronxa_flores", *BENCHMARKS), ALL, 200),
-    "smollm2": Stage(SMOL, ("neuronxa_flores", *BENCHMARKS), ALL, 100),
-    "qwen": Stage(QWEN, (*ALIGNMENT, *BENCHMARKS), ALL, 100),
+VARIANTS = {"variants": ["centred", "csls"]}
+WITH_BITS = {**VARIANTS, "covariates": ["bits_per_byte"]}
+FLOOR = {"control": "untrained", "control_seeds": 1}
+MODELS = {
+    "gemma": ("gemma-3-270m", 200),
+    "smollm2": ("smollm2-135m", 100),
+    "qwen": ("qwen2.5-coder-0.5b", 100),
 }
+"""Short name of each model: its folder, and items per language (BMLAMA-53: 100 for all)."""
+
+
+def _stages() -> dict[str, Stage]:
+    stages = {}
+    for short, (model, limit) in MODELS.items():
+        for name, tasks in BENCHMARKS.items():
+            items = 100 if name == "bmlama53" else limit
+            stages[f"{short}-{name}"] = Stage(model, tasks, WITH_BITS, items)
+        stages[f"{short}-floor"] = Stage(model, ("neuronxa_flores_xnli",), FLOOR)
+    for short in ("gemma", "smollm2"):
+        stages[f"{short}-flores"] = Stage(MODELS[short][0], ("neuronxa_flores",), VARIANTS)
+    two = ("neuronxa_flores_fra_Latn", "neuronxa_flores_swh_Latn")
+    stages["gemma-float32"] = Stage(MODELS["gemma"][0], two, WITH_BITS, dtype="float32")
+    stages["gemma-tatoeba"] = Stage(MODELS["gemma"][0], TATOEBA, VARIANTS)
+    return stages
+
+
+STAGES = _stages()
 
 
 def done(out: Path, name: str) -> bool:
