@@ -50,31 +50,14 @@ def run(arguments: list[str]) -> int:
     register()
     from neuronxa_tasks.harness.launch.before_loading import checked_before_loading
 
-    try:
-        with (
-            collected() as blocks,
-            results_saved(out),
-            loading_told(model),
-            shared_tasks(),
-            checked_before_loading(),
-        ):
-            harness.execute(options)
-    except ValueError as error:
-        if str(error).startswith("Tasks not found"):
-            raise NeuronXAError(f"{error}.{_similar_tasks(error, options.include_path)}") from None
-        raise
+    with (
+        collected() as blocks,
+        results_saved(out),
+        loading_told(model),
+        shared_tasks(),
+        checked_before_loading(),
+    ):
+        harness.execute(options)
     if blocks and os.environ.get("RANK", "0") == "0":
         print("\n\n".join(map(summary, blocks)))
     return 0
-
-
-def _similar_tasks(error: ValueError, include_path: list[str]) -> str:
-    from difflib import get_close_matches
-
-    from lm_eval.tasks import TaskManager
-
-    names = TaskManager(include_path=include_path).all_tasks
-    missing = str(error).partition(": ")[2].split(", ")
-    close = [match for name in missing for match in get_close_matches(name, names, n=3)]
-    hint = f" Did you mean {', '.join(close)}?" if close else ""
-    return f"{hint} `lm_eval ls tasks --include_path {include_path[0]}` lists all names."

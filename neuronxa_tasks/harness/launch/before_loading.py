@@ -13,6 +13,7 @@ import traceback
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from lm_eval.utils import set_torch_seed
 from neuronxa_tasks.errors import NeuronXAError, one_line
 from neuronxa_tasks.harness import plugin
 from neuronxa_tasks.harness.launch.model_arguments import check_arguments
+from neuronxa_tasks.harness.launch.task_index import items, needed_names
 from neuronxa_tasks.harness.tasks.bare import BareTask, check_limit, check_samples
 from neuronxa_tasks.harness.tasks.caller import arguments_of_the_run, checked_call
 from neuronxa_tasks.names import CHECKED
@@ -73,7 +75,7 @@ class Checked(EvaluatorConfig):  # type: ignore[misc]
         kind = _model_class(self.model)
         if hasattr(kind, "_get_accelerate_args"):  # HFLM, which others only resemble
             check_arguments(self.model_args)
-        manager = EvaluatorConfig.process_tasks(self, metadata)
+        manager = self._find_tasks(metadata)
         if not self.tasks:
             raise NeuronXAError("--tasks names a folder without task configs. Name a task.")
         loaded, states = _loaded(self, manager)
@@ -94,6 +96,26 @@ class Checked(EvaluatorConfig):  # type: ignore[misc]
         if os.environ.get("RANK", "0") == "0":
             print(CHECKED, file=sys.stderr, flush=True)
         return manager
+
+    def _find_tasks(self, metadata: dict[str, Any] | None) -> Any:
+        """The harness' task manager; `self.tasks` are then names without patterns.
+
+        Raises:
+            NeuronXAError: A name that nobody has.
+        """
+        with needed_names(items(self.tasks)) as names:
+            try:
+                return EvaluatorConfig.process_tasks(self, metadata)
+            except ValueError as error:
+                if not str(error).startswith("Tasks not found"):
+                    raise
+                missing = str(error).partition(": ")[2].split(", ")
+                close = [each for name in missing for each in get_close_matches(name, names)]
+                hint = f" Did you mean {', '.join(close)}?" if close else ""
+                raise NeuronXAError(
+                    f"{error}.{hint} `lm_eval ls tasks --include_path {plugin.task_configs()}` "
+                    "lists all names."
+                ) from None
 
 
 @contextmanager
@@ -161,8 +183,6 @@ def _model_class(name: str) -> type:
             "use --model hf-neuronxa."
         ) from error
     except ValueError:
-        from difflib import get_close_matches
-
         names = sorted(model_registry.keys())
         close = get_close_matches(name, names, n=3)
         hint = f" Did you mean {', '.join(close)}?" if close else ""
