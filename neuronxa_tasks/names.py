@@ -5,7 +5,8 @@ Imported by light code: no torch.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Literal, get_args
 
 from neuronxa_tasks.errors import NeuronXAError
@@ -31,6 +32,29 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "up_sign": ("nasca",),
 }
 """Variant -> the scores it has a version of. The metric is called `<score>_<variant>`."""
+
+MEASURES = tuple(
+    sorted(
+        each.stem
+        for each in (Path(__file__).parent / "alignment" / "measures").glob("*.py")
+        if not each.stem.startswith("_")
+    )
+)
+"""Measures that can stand beside the scores. The folder is the list: a file is a measure."""
+
+
+def measure_metric(measure: str, representation: str) -> str:
+    """Metric of a measure of one representation, the mean over its layers: `cka_nas`."""
+    return f"{measure}_{representation}"
+
+
+def measure_metrics(measures: Iterable[str]) -> tuple[str, ...]:
+    """Metrics that some measures may have; controls add their endings to them, as to scores."""
+    return tuple(measure_metric(each, what) for each in measures for what in SCORES.values())
+
+
+MEASURE_METRICS = measure_metrics(MEASURES)
+"""Metrics of all measures."""
 
 METRICS = (
     *SCORES,

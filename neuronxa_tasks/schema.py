@@ -7,13 +7,18 @@ lists are integer hit counts per layer, and a score is the mean or the maximum o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-SCHEMA = 1
-"""Raised when a reader of the old form would misread the new one."""
+SCHEMA = 2
+"""Of the block that is written. 2 has `measures`, and else is as 1."""
+READABLE = (1, 2)
+"""Schemas of blocks that can be read."""
+
+MeasuresBlock: TypeAlias = dict[str, dict[str, list[float | None]]]
+"""Measure -> representation -> its number in each layer; null where the layer has none."""
 
 
 class HitsBlock(TypedDict):
@@ -39,13 +44,17 @@ class TokensBlock(TypedDict):
     truncated: int
 
 
-class ProfileBlock(TypedDict):
-    """Hits of one control run."""
-
+class _Profile(TypedDict):
     seed: int
     nas: HitsBlock
     nav: HitsBlock
     hidden: HitsBlock
+
+
+class ProfileBlock(_Profile, total=False):
+    """Hits of one control run, and its measures where they were asked for."""
+
+    measures: MeasuresBlock
 
 
 Side = Literal["pivot", "target"]
@@ -86,8 +95,8 @@ class BesideBlock(TypedDict, total=False):
     Absent in files of older versions. `intervals` are 95 % bootstrap intervals over the sentences,
     by metric; exact bounds where all sentences have the same value (null in files of older
     versions). `controls` (of each control the hits
-    for every seed) and `variants` (hits of each representation it has) are there where they were
-    asked for.
+    for every seed), `variants` (hits of each representation it has) and `measures` are there where
+    they were asked for.
     """
 
     surface: TextHitsBlock
@@ -96,6 +105,7 @@ class BesideBlock(TypedDict, total=False):
     covariates: CovariatesBlock
     controls: dict[str, list[ProfileBlock]]
     variants: dict[str, dict[str, HitsBlock]]
+    measures: MeasuresBlock
 
 
 class TaskBlock(BesideBlock):
@@ -252,7 +262,8 @@ class ControlRun:
 
     Attributes:
         block: Its hits per layer.
-        shares: Score -> [n] float64, the share of layers in which each pair is a hit.
+        shares: Score -> [n] float64, the share of layers in which each pair is a hit; and metric
+            of a measure -> [n] its values.
     """
 
     block: ProfileBlock

@@ -290,7 +290,7 @@ def alignment_requests(
     options = {
         "corpus": "mini", "pivot": "eng_Latn", "target": "deu_Latn", "tap": "gate",
         "weights": "position", "routed_nav": False, "control": [], "control_seeds": 1,
-        "variants": [], "pairs": "", "covariates": [], **settings,
+        "variants": [], "measures": [], "pairs": "", "covariates": [], **settings,
     }  # fmt: skip
     return [
         PairInstance(

@@ -41,16 +41,21 @@ def derangement(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def shuffled_profile(
-    pivot: SentenceVectors, target: SentenceVectors, rng: np.random.Generator
+    pivot: SentenceVectors, target: SentenceVectors, order: NDArray[np.int64]
 ) -> Profile:
     """Align the pivot with the target's sentences in a wrong order.
 
     A pair is a hit if its two sentences, which do not belong together, are mutual nearest
     neighbours. Vectors without meaning give chance, 1 / (2n - 1); where true translations are
     near, they are rivals and the rate is lower.
+
+    Args:
+        pivot: Vectors of the pivot.
+        target: Vectors of the target.
+        order: [n] the target sentence of each pivot sentence, see `derangement`.
     """
-    order = torch.from_numpy(derangement(len(pivot), rng))
-    return profile(pivot, target, lambda p, t: cosine(p, t)[:, order])
+    columns = torch.from_numpy(order)
+    return profile(pivot, target, lambda p, t: cosine(p, t)[:, columns])
 
 
 @contextmanager

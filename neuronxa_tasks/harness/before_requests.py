@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from neuronxa_tasks.alignment.controls import check_untrained
+from neuronxa_tasks.alignment.measuring import measure
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness import plugin
 from neuronxa_tasks.harness.log_likelihoods import check_prefix
@@ -40,6 +41,13 @@ def check_alignment(lm: Any, tasks: Mapping[str, Pairs]) -> None:
                 "among one sentence means nothing. Raise --limit or --samples, or leave them out; "
                 "100 is the usual number."
             )
+        for name_of, least in ((each, measure(each).least) for each in pairs.settings["measures"]):
+            if len(pairs.lines) < least:
+                raise NeuronXAError(
+                    f"{name} has {len(pairs.lines)} sentence pairs in this run, and the measure "
+                    f"{name_of} needs at least {least}. Raise n, --limit or --samples, or leave "
+                    f"{name_of} out of `measures`; 100 is the usual number."
+                )
     plan(tasks)
     scored = [
         pairs for pairs in tasks.values() if pairs.settings["pivot"] != pairs.settings["target"]

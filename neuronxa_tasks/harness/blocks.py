@@ -10,6 +10,7 @@ import numpy as np
 
 from neuronxa_tasks.alignment.hits import Alignment, Rates
 from neuronxa_tasks.alignment.intervals import metric_intervals
+from neuronxa_tasks.alignment.measuring import Measured
 from neuronxa_tasks.alignment.profile import Profile
 from neuronxa_tasks.alignment.surface import content_tokens, surface, token_overlap
 from neuronxa_tasks.alignment.variants import variant_alignments
@@ -56,23 +57,37 @@ def add_text_baselines(
     beside.block["token_overlap"] = _text_hits(of_tokens)
 
 
-def control_run(seed: int, result: Profile) -> ControlRun:
-    """Reduce the profile of a control."""
+def control_run(seed: int, result: Profile, measures: Measured) -> ControlRun:
+    """Reduce the profile and the measures of a control."""
     block = ProfileBlock(
         seed=seed,
         nas=hits_block(result.nas),
         nav=hits_block(result.nav),
         hidden=hits_block(result.hidden),
     )
-    return ControlRun(block, _shares(result))
+    if measures.block:
+        block["measures"] = measures.block
+    return ControlRun(block, {**_shares(result), **measures.values})
 
 
-def add_floor(beside: Beside, runs: Sequence[ControlRun], result: Profile) -> None:
+def add_measures(beside: Beside, found: Measured) -> None:
+    """Add the measures, `<measure>_<representation>`."""
+    if found.block:
+        beside.block["measures"] = found.block
+    beside.metrics |= {metric: values.tolist() for metric, values in found.values.items()}
+
+
+def add_floor(
+    beside: Beside, runs: Sequence[ControlRun], result: Profile, measures: Measured
+) -> None:
     """Add what untrained weights give, `<score>_floor`, and `<score>_above_floor`.
 
-    Both are means over the seeds; above the floor is score - floor, sentence by sentence.
+    Both are means over the seeds; above the floor is score - floor, sentence by sentence. What one
+    of the two does not have has neither.
     """
-    for score, shares in _shares(result).items():
+    for score, shares in {**_shares(result), **measures.values}.items():
+        if not all(score in run.shares for run in runs):
+            continue
         floor: Rates = np.mean([run.shares[score] for run in runs], axis=0)
         beside.metrics[f"{score}_floor"] = floor.tolist()
         beside.metrics[f"{score}_above_floor"] = (shares - floor).tolist()
@@ -81,7 +96,10 @@ def add_floor(beside: Beside, runs: Sequence[ControlRun], result: Profile) -> No
 
 def add_shuffled(beside: Beside, runs: Sequence[ControlRun]) -> None:
     """Add the scores of wrong pairs, `<score>_shuffled`, the mean over the seeds."""
-    for score in SCORES:
+    for score in runs[0].shares:
+        known = score in SCORES or score in beside.metrics
+        if not (known and all(score in run.shares for run in runs)):
+            continue
         shares: Rates = np.mean([run.shares[score] for run in runs], axis=0)
         beside.metrics[f"{score}_shuffled"] = shares.tolist()
     _add_runs(beside, "shuffled", runs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from neuronxa_tasks.alignment.intervals import signed
 from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.schema import MeanBlock, SentenceRivals
 from neuronxa_tasks.statistics.sentences import joint_intervals
@@ -49,7 +50,7 @@ def mean_blocks(
                 intervals=joint_intervals(
                     columns,
                     texts,
-                    differences={name for name in columns if name.endswith("_above_floor")},
+                    differences=signed(columns),
                 ),
             )
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from neuronxa_tasks.harness.printed_measures import aligned, measure_tables
 from neuronxa_tasks.names import CONTROLS, SCORES
 from neuronxa_tasks.schema import MeanBlock, NeuronXABlock, TaskBlock
 
@@ -47,6 +48,7 @@ def summary(block: NeuronXABlock) -> str:
         groups.setdefault(key, {})[name] = task
     means = {tuple(mean["tasks"]): mean for mean in block.get("means", [])}
     tables = [_table(tasks, means.get(tuple(sorted(tasks)))) for tasks in groups.values()]
+    tables += [table for tasks in groups.values() for table in measure_tables(tasks)]
     return "\n\n".join([*tables, *_random(block), _HOW_TO_READ]) if tables else ""
 
 
@@ -88,7 +90,7 @@ def _table(tasks: Mapping[str, TaskBlock], mean: MeanBlock | None) -> str:
         f"NeuronXA, {first['corpus']} against {first['pivot']}, n = {n} sentence pairs, "
         f"chance {1 / (2 * n - 1):.4f}"
     )
-    return f"{title}\n\n{_aligned(header, rows)}"
+    return f"{title}\n\n{aligned(header, rows)}"
 
 
 def _cells(
@@ -135,15 +137,3 @@ def _has_floor(task: TaskBlock) -> bool:
 
 def _rate(hits: Sequence[int], n: int) -> float:
     return sum(hits) / (len(hits) * n)
-
-
-def _aligned(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [list(header), *map(list, rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(
-        "| "
-        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        + " |"
-        for line in lines
-    )

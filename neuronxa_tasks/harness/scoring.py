@@ -11,13 +11,15 @@ import numpy as np
 from tqdm import tqdm
 
 from neuronxa_tasks.alignment.bits_per_byte import bits_per_byte
-from neuronxa_tasks.alignment.controls import shuffled_profile, untrained
+from neuronxa_tasks.alignment.controls import derangement, shuffled_profile, untrained
 from neuronxa_tasks.alignment.covariates import covariates, number
+from neuronxa_tasks.alignment.measuring import measured
 from neuronxa_tasks.alignment.profile import Profile, profile
 from neuronxa_tasks.harness.blocks import (
     Beside,
     add_floor,
     add_intervals,
+    add_measures,
     add_shuffled,
     add_text_baselines,
     add_variants,
@@ -111,16 +113,15 @@ def _compare(
     add_text_baselines(beside, *texts, lm.tokenizer)
     beside.block["covariates"] = covariates(texts, (pivot, target), lm.tokenizer)
     add_variants(beside, settings["variants"], pivot, target)
+    seeds = range(settings["control_seeds"] if "shuffled" in settings["control"] else 0)
+    orders = [derangement(len(pivot), np.random.default_rng(seed)) for seed in seeds]
+    measures, *of_orders = measured(settings["measures"], pivot, target, orders)
+    add_measures(beside, measures)
     if name in floors:
-        add_floor(beside, floors[name], result)
-    if "shuffled" in settings["control"]:
-        add_shuffled(
-            beside,
-            [
-                control_run(seed, shuffled_profile(pivot, target, np.random.default_rng(seed)))
-                for seed in range(settings["control_seeds"])
-            ],
-        )
+        add_floor(beside, floors[name], result, measures)
+    if orders:
+        profiles = [shuffled_profile(pivot, target, order) for order in orders]
+        add_shuffled(beside, list(map(control_run, seeds, profiles, of_orders)))
     add_intervals(beside, result)
     if "bits_per_byte" in settings["covariates"]:
         (of_pivot, _), (of_target, interval) = (
@@ -145,7 +146,7 @@ def _floors(lm: Any, tasks: dict[str, Pairs], kept: Kept) -> dict[str, list[Cont
         missing = {}
         for name, pairs in wanted.items():
             if seed < pairs.settings["control_seeds"]:
-                if (found := kept.floor(name, len(pairs.lines), seed)) is None:
+                if (found := kept.floor(name, pairs, seed)) is None:
                     missing[name] = pairs
                 else:
                     floors[name].append(found)
@@ -163,7 +164,8 @@ def _floors(lm: Any, tasks: dict[str, Pairs], kept: Kept) -> dict[str, list[Cont
 def _floor(
     seed: int, name: str, pairs: Pairs, pivot: SentenceVectors, target: SentenceVectors
 ) -> ControlRun:
-    return control_run(seed, profile(pivot, target))
+    (measures,) = measured(pairs.settings["measures"], pivot, target)
+    return control_run(seed, profile(pivot, target), measures)
 
 
 Use = Callable[[str, Pairs, SentenceVectors, SentenceVectors], T]

@@ -8,7 +8,7 @@ from typing import Any
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results.covariate_columns import covariate_columns
 from neuronxa_tasks.results.files import LARGEST, Row, as_text, at, whole
-from neuronxa_tasks.schema import SCHEMA
+from neuronxa_tasks.schema import READABLE
 
 SCORES = {
     "nasca": "nas",
@@ -32,10 +32,11 @@ def alignment_tasks(block: object, path: str) -> dict[str, dict[str, Any]]:
         raise NeuronXAError(
             f"{path} has a damaged NeuronXA block (no `tasks`). Give the file as it was written."
         )
-    if block.get("schema") != SCHEMA:
+    if block.get("schema") not in READABLE:
+        known = " and ".join(map(str, READABLE))
         raise NeuronXAError(
             f"{path} has a NeuronXA block of schema {block.get('schema')!r}, but this version "
-            f"reads {SCHEMA}. Use the version of neuronxa-tasks that wrote it, or a newer one."
+            f"reads {known}. Use the version of neuronxa-tasks that wrote it, or a newer one."
         )
     for task, facts in block["tasks"].items():
         problem = _problem(facts)

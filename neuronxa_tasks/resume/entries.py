@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neuronxa_tasks.alignment.intervals import metric_intervals
-from neuronxa_tasks.names import BASELINES, CONTROLS, SCORES, VARIANTS
+from neuronxa_tasks.alignment.measuring import measure
+from neuronxa_tasks.names import BASELINES, CONTROLS, SCORES, VARIANTS, measure_metric
 from neuronxa_tasks.schema import ControlRun, ProfileBlock, SentenceRivals, TaskBlock
 from neuronxa_tasks.text.sentence_pairs import Pairs
 
@@ -50,17 +51,22 @@ def result_of(content: Any, pairs: Pairs, layers: Layers) -> Result:
         score: _shares([getattr(each, name) for each in samples], block[name], layers[name])
         for score, name in SCORES.items()
     }
-    beside = _beside(samples, settings)
-    for name in BASELINES:
-        _demand(sum(beside[name]) == block[name]["mutual"], f"another {name}")
     controls, variants = block.get("controls", {}), block.get("variants", {})
     _demand(set(controls) == set(settings["control"]), "other controls")
-    for runs in controls.values():
+    measures = _measures(block, settings, layers)
+    shared = {control: set(measures) for control in controls}
+    for control, runs in controls.items():
         seeds = [run["seed"] for run in runs]
         _demand(seeds == list(range(settings["control_seeds"])), "other seeds")
         for run in runs:
+            shared[control] &= set(_measures(run, settings, layers))
             for name in SCORES.values():
                 _counts(run[name], n, layers[name])
+    beside = _beside(samples, settings, measures, shared)
+    for name in BASELINES:
+        _demand(sum(beside[name]) == block[name]["mutual"], f"another {name}")
+    for metric, mean in measures.items():
+        _same_mean(beside[metric], mean)
     _demand(set(variants) == set(settings["variants"]), "other variants")
     for variant, hits in variants.items():
         names = {score: SCORES[score] for score in VARIANTS[variant]}
@@ -75,25 +81,31 @@ def result_of(content: Any, pairs: Pairs, layers: Layers) -> Result:
     return samples, cast(TaskBlock, block)
 
 
-def floor_of(content: Any, n: int, seed: int, layers: Layers) -> ControlRun:
+def floor_of(content: Any, pairs: Pairs, seed: int, layers: Layers) -> ControlRun:
     """Check the result of a task on untrained weights.
 
     Args:
-        content: `block`, and `shares` of each score.
-        n: Number of sentences.
+        content: `block`, and `shares` of each score and measure.
+        pairs: The sentence pairs of the task.
         seed: Of the weights.
         layers: Of the model.
 
     Raises:
         ValueError, LookupError, TypeError: It is none, or its parts do not fit together.
     """
-    block = content["block"]
+    block, n = content["block"], len(pairs.lines)
     _demand(_conforms(block, ProfileBlock) and block["seed"] == seed, "no block of a control")
+    measures = _measures(block, pairs.settings, layers)
+    _demand(set(content["shares"]) == {*SCORES, *measures}, "other metrics")
     shares = {}
     for score, name in SCORES.items():
         shares[score] = np.asarray(content["shares"][score], np.float64)
         _demand(shares[score].shape == (n,), "another number of sentences")
         _mean(shares[score].tolist(), _counts(block[name], n, layers[name]), layers[name])
+    for metric, mean in measures.items():
+        shares[metric] = np.asarray(content["shares"][metric], np.float64)
+        _demand(shares[metric].shape == (n,), "another number of sentences")
+        _same_mean(shares[metric].tolist(), mean)
     return ControlRun(cast(ProfileBlock, block), shares)
 
 
@@ -114,17 +126,54 @@ def _shares(rivals: list[Any], hits: Any, layers: int) -> list[float]:
     return [each.count(0) / layers for each in either.tolist()]
 
 
-def _beside(samples: list[SentenceRivals], settings: Mapping[str, Any]) -> dict[str, list[float]]:
-    """Metrics per sentence beside the scores; exactly those that the settings ask for."""
-    names = [*BASELINES]
+def _beside(
+    samples: list[SentenceRivals],
+    settings: Mapping[str, Any],
+    measures: Iterable[str],
+    shared: Mapping[str, set[str]],
+) -> dict[str, list[float]]:
+    """Metrics per sentence beside the scores; exactly those that the settings ask for.
+
+    Args:
+        samples: Of the task.
+        settings: Of the task.
+        measures: Metrics of the measures that have a number.
+        shared: Control -> those that have one in each of its runs, too.
+    """
+    names = [*BASELINES, *measures]
     for control in settings["control"]:
-        names += [f"{score}_{ending}" for ending in CONTROLS[control] for score in SCORES]
+        scores = (*SCORES, *shared[control])
+        names += [f"{score}_{ending}" for ending in CONTROLS[control] for score in scores]
     for variant in settings["variants"]:
         names += [f"{score}_{variant}" for score in VARIANTS[variant]]
     for sample in samples:
         _demand(set(sample.beside) == set(names), "other metrics")
         _demand(all(_conforms(each, float) for each in sample.beside.values()), "no numbers")
     return {name: [sample.beside[name] for sample in samples] for name in names}
+
+
+def _measures(block: Any, settings: Mapping[str, Any], layers: Layers) -> dict[str, float]:
+    """Metric -> mean over the layers that have a number; exactly what the settings ask for."""
+    found = block.get("measures", {})
+    _demand(set(found) == set(settings["measures"]), "other measures")
+    means = {}
+    for name, of in found.items():
+        asked = measure(name)
+        _demand(set(of) == set(asked.representations), "other representations")
+        for representation in asked.representations:
+            numbers = of[representation]
+            _demand(len(numbers) == layers[representation], "other layers")
+            known = [each for each in numbers if each is not None]
+            possible = all(asked.lowest - _CLOSE <= each <= 1 + _CLOSE for each in known)
+            _demand(possible, "impossible numbers")
+            if known:
+                means[measure_metric(name, representation)] = math.fsum(known) / len(known)
+    return means
+
+
+def _same_mean(values: list[float], mean: float) -> None:
+    """The values of the sentences must have the mean that the layers have."""
+    _demand(abs(math.fsum(values) / len(values) - mean) < _CLOSE, "another number of a measure")
 
 
 def _covariates(found: Any, layers: Layers) -> None:

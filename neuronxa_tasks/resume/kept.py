@@ -76,10 +76,10 @@ class Kept:
         rows = [[each.nas, each.nav, each.hidden, each.beside] for each in samples]
         self._put({"samples": rows, "block": {**block, "source": None}}, task, "score")
 
-    def floor(self, task: str, n: int, seed: int) -> ControlRun | None:
-        """Find the result of a task of n sentences on untrained weights."""
+    def floor(self, task: str, pairs: Pairs, seed: int) -> ControlRun | None:
+        """Find the result of a task on untrained weights."""
         return self._get(
-            task, f"untrained {seed}", lambda found: floor_of(found, n, seed, self._layers)
+            task, f"untrained {seed}", lambda found: floor_of(found, pairs, seed, self._layers)
         )
 
     def keep_floor(self, task: str, seed: int, run: ControlRun) -> None:

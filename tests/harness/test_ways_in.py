@@ -55,7 +55,7 @@ def check(done: Finished, expected: dict[str, Any]) -> dict[str, Any]:
     assert done.code == 0, done.err
     results = done.results
     block = results["config"]["neuronxa"]
-    assert block["schema"] == 1
+    assert block["schema"] == 2
     for task, hits in expected.items():
         assert {name: block["tasks"][task][name]["mutual"] for name in hits} == hits
         for score, name in SCORES.items():

@@ -22,7 +22,11 @@ pytestmark = pytest.mark.tiny
 
 N = 11  # more than the neighbours that hubs are counted among
 TEXT = CORPORA["mini"].load("eng_Latn", "deu_Latn", N)
-OPTIONS: dict[str, Any] = {"control": ["untrained", "shuffled"], "variants": ["csls", "up_sign"]}
+OPTIONS: dict[str, Any] = {
+    "control": ["untrained", "shuffled"],
+    "variants": ["csls", "up_sign"],
+    "measures": ["cka", "mrr"],
+}
 LAYERS = {"nas": 4, "nav": 4, "hidden": 5}
 NONE_OF_OURS = (ValueError, LookupError, TypeError)
 WORDS = r"other|impossible"
@@ -155,7 +159,7 @@ def test_no_misshapen_entry_is_taken(lm: NeuronXALM, folder: Path, kind: str) ->
     def read(given: Any) -> Any:
         if kind == "score":
             return result_of(given, ours, LAYERS)
-        return floor_of(given, N, 0, LAYERS)
+        return floor_of(given, ours, 0, LAYERS)
 
     ours = pairs()
     assert read(content)
@@ -190,7 +194,8 @@ def test_no_number_that_decides_a_score_can_be_changed_alone(
         for step in path:
             place = place[step]
         told = path[:2] in {
-            ("block", name) for name in (*LAYERS, "n", "surface", "intervals", "token_overlap")
+            ("block", name)
+            for name in (*LAYERS, "n", "surface", "intervals", "token_overlap", "measures")
         }
         hits = (
             path[:2] in {("block", "surface"), ("block", "token_overlap")} and path[-1] != "mutual"
@@ -210,14 +215,20 @@ def test_no_number_that_decides_a_score_can_be_changed_alone(
                 changed(floor, path, place + step_by),
                 pytest.raises(ValueError, match=WORDS),
             ):
-                floor_of(floor, N, 0, LAYERS)
+                floor_of(floor, ours, 0, LAYERS)
 
 
 def test_an_entry_of_other_settings_or_length_is_refused(lm: NeuronXALM, folder: Path) -> None:
     run(lm)
     found = entries(folder)
     content, floor = content_of(found["score"]), content_of(found["floor"])
-    for change in ({"tap": "inner"}, {"target": "fra_Latn"}, {"variants": []}, {"control": []}):
+    for change in (
+        {"tap": "inner"},
+        {"target": "fra_Latn"},
+        {"variants": []},
+        {"control": []},
+        {"measures": ["cka"]},
+    ):
         other = pairs()
         other.settings.update(change)
         with pytest.raises((ValueError, LookupError)):
@@ -228,6 +239,10 @@ def test_an_entry_of_other_settings_or_length_is_refused(lm: NeuronXALM, folder:
         result_of(copy.deepcopy(content), shorter, LAYERS)
     with pytest.raises(ValueError, match="misshapen"):
         result_of(copy.deepcopy(content), pairs(), LAYERS | {"nas": 3})
-    for n, seed, layers in ((N - 1, 0, LAYERS), (N, 1, LAYERS), (N, 0, LAYERS | {"nav": 5})):
+    for of, seed, layers in (
+        (shorter, 0, LAYERS),
+        (pairs(), 1, LAYERS),
+        (pairs(), 0, LAYERS | {"nav": 5}),
+    ):
         with pytest.raises(ValueError, match=r"another number|no block|other layers"):
-            floor_of(floor, n, seed, layers)
+            floor_of(floor, of, seed, layers)

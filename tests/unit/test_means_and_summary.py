@@ -115,6 +115,49 @@ def test_the_table_has_all_that_a_score_is_compared_with() -> None:
     assert "strict nearest neighbours" in summary(run_block())
 
 
+def test_measures_have_tables_of_their_own_with_their_controls() -> None:
+    block = run_block()
+    for task, values in zip(block["tasks"].values(), ([0.5, 0.25], [0.5, None]), strict=True):
+        task["measures"] = {"cka": {"nas": values, "nav": [None, None], "hidden": [1, 0, 0]}}
+        run = task["controls"]["untrained"][0]
+        task["controls"] = {
+            "untrained": [{**run, "measures": {"cka": {"nas": [0.1, 0.2]}}}],
+            "shuffled": [
+                {**run, "measures": {"cka": {"nas": [seed / 10] * 2, "hidden": [-0.1] * 3}}}
+                for seed in (0, 2)
+            ],
+        }
+    (nas, nav, hidden) = (each for each in summary(block).split("\n\n| ") if "cka" in each)
+    rows = [[cell.strip() for cell in line.split("|")] for line in nas.splitlines()]
+    assert rows[0][:3] == ["language", "nasca", "cka"]
+    assert [row[1:4] for row in rows[2:7]] == [
+        ["deu_Latn", "0.350", "0.500"],
+        ["fra_Latn", "0.350", "0.375"],
+        ["mean of 2", "0.350", "0.438"],
+        ["wrong pairs", "0.000", "0.100"],
+        ["untrained", "0.000", "0.150"],
+    ]
+    assert "| deu_Latn    | 0.350 | none |" in nav
+    assert "| wrong pairs | 0.000 | -0.100 |" in hidden
+
+
+def test_a_measure_has_a_mean_over_languages_whose_ends_may_lie_below_0() -> None:
+    samples = {
+        name: {
+            line: SentenceRivals(
+                each.nas, each.nav, each.hidden, {**each.beside, "cka_nas": -0.25, "knn_nas": 0.5}
+            )
+            for line, each in of.items()
+        }
+        for name, of in SAMPLES.items()
+    }
+    (block,) = mean_blocks({"deu": task("deu"), "fra": task("fra")}, samples)
+    assert block["values"]["cka_nas"] == -0.25
+    low, high = block["intervals"]["cka_nas"] or (0.0, 0.0)
+    assert -1 <= low < -0.25 < high <= 1  # all sentences have one value
+    assert block["intervals"]["knn_nas"]
+
+
 def test_weights_drawn_at_random_are_told_below_the_table() -> None:
     block = run_block()
     assert "drawn at random" not in summary(block)

@@ -717,7 +717,7 @@ TASK = "neuronxa_mini_deu_Latn"
     ("change", "told"),
     [
         (lambda d: d["config"].pop("neuronxa"), "no NeuronXA block"),
-        (lambda d: d["config"]["neuronxa"].update(schema=2), "schema 2"),
+        (lambda d: d["config"]["neuronxa"].update(schema=3), "schema 3"),
         (lambda d: d["config"]["neuronxa"].pop("tasks"), "no `tasks`"),
         (lambda d: d["config"]["neuronxa"]["tasks"][TASK].pop("pivot"), "has no `pivot`"),
         (lambda d: d["config"]["neuronxa"]["tasks"][TASK].update(n=0), "has n = 0"),

@@ -71,6 +71,8 @@ OPTIONS = {
     "control_seeds": "how often each control is drawn; default 3",
     "variants": "further ways to compare: `centred`, `csls`, `width_matched`, `hidden_sign`, "
     "`top_decile`, `up_sign`, or a list of them",
+    "measures": "further measures of the same vectors, such as `cka`: names of docs/measures.md, "
+    "or `all`",
     "pairs": "`all`: also align every language of the run with every other; `half`: the same with "
     "vectors in half precision",
     "covariates": "covariates that cost a further pass: `bits_per_byte`",

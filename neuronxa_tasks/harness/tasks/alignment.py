@@ -15,7 +15,7 @@ from neuronxa_tasks.harness import plugin
 from neuronxa_tasks.harness.tasks.bare import BareTask, Docs, Run
 from neuronxa_tasks.harness.tasks.caller import checked_call
 from neuronxa_tasks.harness.tasks.options import parse_options
-from neuronxa_tasks.names import METRICS, SCORES
+from neuronxa_tasks.names import CONTROLS, METRICS, SCORES, measure_metrics
 from neuronxa_tasks.schema import RivalsBlock, SentenceRivals
 from neuronxa_tasks.text.corpora import corpus
 from neuronxa_tasks.text.sentence_pairs import Pairs
@@ -102,6 +102,7 @@ class NeuronXATask(BareTask):
             "control": list(self.options.control),
             "control_seeds": self.options.control_seeds,
             "variants": list(self.options.variants),
+            "measures": list(self.options.measures),
             "pairs": self.options.pairs,
             "covariates": list(self.options.covariates),
         }
@@ -146,12 +147,16 @@ class NeuronXATask(BareTask):
 
     def aggregation(self) -> dict[str, Callable[[Any], float]]:
         """Mean over sentences, and rate of the best layer."""
-        means: dict[str, Callable[[Any], float]] = dict.fromkeys(METRICS, mean)
+        measures = measure_metrics(self.options.measures)
+        endings = [f"_{ending}" for each in CONTROLS.values() for ending in each]
+        named = [metric + ending for metric in measures for ending in ("", *endings)]
+        means: dict[str, Callable[[Any], float]] = dict.fromkeys((*METRICS, *named), mean)
         return means | dict.fromkeys((f"{score}_max" for score in SCORES), best_layer)
 
     def higher_is_better(self) -> dict[str, bool]:
         """Of scores: higher is more alignment. What they are compared with is neither."""
-        return {name: True for name in METRICS if name.removesuffix("_max") in SCORES}
+        scores = [name for name in METRICS if name.removesuffix("_max") in SCORES]
+        return dict.fromkeys((*scores, *measure_metrics(self.options.measures)), True)
 
 
 def best_layer(rivals: Sequence[RivalsBlock]) -> float:

@@ -13,6 +13,7 @@ from neuronxa_tasks.names import (
     COVARIATES,
     DEFAULT_N,
     DEFAULT_SEEDS,
+    MEASURES,
     PAIRS,
     TAPS,
     VARIANTS,
@@ -59,6 +60,8 @@ class Options:
         control_seeds: How often each control is drawn, with the seeds 0, 1, ...
         variants: Further ways to compare the same vectors; see `names.VARIANTS`. A text or
             a list.
+        measures: Further measures of the same vectors, see `names.MEASURES`; `all` for every one.
+            A text or a list.
         pairs: `all`: also align every language of the run with every other, not only with the
             pivot. `half`: the same with vectors in half precision, which takes half the disk.
         covariates: Covariates that cost a further pass: `bits_per_byte`. A text or a list.
@@ -73,6 +76,7 @@ class Options:
     control: tuple[str, ...] = ()
     control_seeds: int = DEFAULT_SEEDS
     variants: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
     pairs: PairsOption = ""
     covariates: tuple[str, ...] = ()
 
@@ -114,6 +118,10 @@ def parse_options(metadata: Mapping[str, Any], foreign: Collection[str] = ()) ->
         given["control"] = _some_of("control", given["control"], tuple(CONTROLS))
     if "variants" in given:
         given["variants"] = _some_of("variants", given["variants"], tuple(VARIANTS))
+    if given.get("measures") == "all":
+        given["measures"] = MEASURES
+    if "measures" in given:
+        given["measures"] = _some_of("measures", given["measures"], MEASURES)
     if "covariates" in given:
         given["covariates"] = _some_of("covariates", given["covariates"], COVARIATES)
     if "pairs" in given:
