@@ -21,24 +21,21 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt --editable ".[peft,report,mixed]" --group dev
 	touch $(READY)
 
-# One harness run per model, then one table and one page over all of them. The package ships the
-# first model; the others are part of an experiment.
+# One harness run per model, two at a time, then one table and one page over all of them. The package
+# ships the first model; the others are part of an experiment.
 MODELS := neuronxa_tasks/world/checkpoints/llama
 MODELS += $(addprefix results/world/checkpoints/,qwen3 mistral glm4 olmo2)
+NAMES := $(foreach folder,$(MODELS),--name $(folder)=$(notdir $(folder)))
 TASKS := neuronxa_world,neuronxa_world_cloze,neuronxa_world_knowledge,neuronxa_world_story,neuronxa_world_nli
 # At this size more threads only wait for each other.
 demo: export OMP_NUM_THREADS = 1
 demo: $(READY)
-	set -e; names=; \
-	for folder in $(MODELS); do \
-	  name=$${folder##*/}; \
-	  names="$$names --name $$folder=$$name"; \
-	  $(BIN)/neuronxa run --model hf-neuronxa --model_args pretrained=$$folder,dtype=float32 \
-	    --tasks $(TASKS) --metadata '{"control": "untrained", "control_seeds": 1}' \
-	    --batch_size 64 --device cpu --output_path demo-results/runs/$$name; \
-	done; \
-	$(BIN)/neuronxa leaderboard demo-results/runs --latest $$names -o demo-results/board; \
-	$(BIN)/neuronxa report demo-results/runs --latest $$names -o demo-results/report.html
+	$(BIN)/neuronxa run --checkpoints $(MODELS) --at_once 2 --model hf-neuronxa \
+	  --model_args dtype=float32 --tasks $(TASKS) \
+	  --metadata '{"control": "untrained", "control_seeds": 1}' \
+	  --batch_size 64 --device cpu --output_path demo-results/runs
+	$(BIN)/neuronxa leaderboard demo-results/runs --latest $(NAMES) -o demo-results/board
+	$(BIN)/neuronxa report demo-results/runs --latest $(NAMES) -o demo-results/report.html
 	@echo "Look at demo-results/report.html; the tables are in demo-results/board/"
 
 lint: $(READY)

@@ -26,7 +26,7 @@ from neuronxa_tasks.commands import (
     transfer,
 )
 from neuronxa_tasks.commands import list as list_
-from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.commands.exit_codes import exit_code
 
 _EXAMPLES = """\
 examples:
@@ -72,20 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no error
             stream.reconfigure(errors="backslashreplace")
-    try:
-        code = _command(arguments)
-        sys.stdout.flush()
-        return code
-    except NeuronXAError as error:
-        print(f"neuronxa: error: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        from neuronxa_tasks.harness.launch.output import disk_fault
-
-        return disk_fault(error)
-    except KeyboardInterrupt:
-        print("neuronxa: interrupted", file=sys.stderr)
-        return 130
+    return exit_code(lambda: _command(arguments))
 
 
 def _command(arguments: list[str]) -> int:

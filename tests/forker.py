@@ -29,17 +29,6 @@ from typing import Any
 
 from configs_once import read_configs_once
 
-WHAT_A_RUN_LOADS = (
-    "lm_eval._cli",
-    "lm_eval.evaluator",
-    "neuronxa_tasks.commands.run",
-    "neuronxa_tasks.harness.model",
-    "neuronxa_tasks.harness.tasks.alignment",
-    "pytablewriter",
-    "sklearn.feature_extraction.text",
-    "transformers.models.llama.modeling_llama",
-)
-
 
 def main() -> None:
     _load()
@@ -59,6 +48,8 @@ def main() -> None:
 
 def _load() -> None:
     """All that a run loads, and the task configs that it would read."""
+    from neuronxa_tasks.commands.own_process import WHAT_A_RUN_LOADS
+
     for name in WHAT_A_RUN_LOADS:
         importlib.import_module(name)
     from lm_eval.tasks import TaskManager

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
+from neuronxa_tasks.commands.run_many import is_asked_for, run_many
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.launch import arguments as launch
 from neuronxa_tasks.harness.launch.loading_errors import loading_told
@@ -15,21 +15,17 @@ from neuronxa_tasks.harness.launch.shared_tasks import shared_tasks
 
 
 def run(arguments: list[str]) -> int:
-    """Hand over to `lm_eval run`, with our tasks and model known to it."""
+    """Hand over to `lm_eval run`, with our tasks and model known to it; several times, if asked."""
+    if is_asked_for(arguments):
+        return run_many(run, arguments)
     from neuronxa_tasks.harness.plugin import register, task_configs
     from neuronxa_tasks.harness.printed_table import collected, summary
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from lm_eval._cli import HarnessCLI
     from lm_eval.utils import setup_logging
 
     setup_logging()
-    harness = HarnessCLI()
-    sys.argv = ["neuronxa", "run", *arguments]  # the harness reads them from there
-    try:
-        options = harness.parse_args()
-    except ValueError as error:
-        raise launch.broken_json(error) from error
+    options = launch.parsed(arguments)
     given = launch.run_config(getattr(options, "config", None))
     user_path = options.include_path or given.get("include_path")
     if user_path and not Path(user_path).is_dir():
@@ -57,7 +53,7 @@ def run(arguments: list[str]) -> int:
         shared_tasks(),
         checked_before_loading(),
     ):
-        harness.execute(options)
+        options.func(options)
     if blocks and os.environ.get("RANK", "0") == "0":
         print("\n\n".join(map(summary, blocks)))
     return 0

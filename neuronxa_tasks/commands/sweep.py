@@ -6,14 +6,18 @@ import argparse
 import os
 import shlex
 import shutil
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
+from neuronxa_tasks.commands.own_process import (
+    call,
+    ended_by_signals,
+    in_forks,
+    in_new_processes,
+)
 from neuronxa_tasks.commands.results_options import add_repeatable, describe
 from neuronxa_tasks.errors import NeuronXAError
 
@@ -22,11 +26,11 @@ if TYPE_CHECKING:  # the command line asks for the options before anything heavy
     from neuronxa_tasks.reports.sweep.harness_arguments import HarnessArguments
 
 DESCRIPTION = """\
-Runs a series of checkpoints through the same harness run, each in a process of its own, and draws
-alignment and benchmarks against the training step. CHECKPOINT is NAME@REVISION of the Hub, the
-folder of a checkpoint, or a folder with such folders (step-100, step-200, ...). What stands behind
-`--` are the arguments of `neuronxa run`, without model and output path. Call it again, and only
-what is not complete is run.
+Runs a series of checkpoints through the same harness run, each in a process of its own (a fork of
+one that has loaded everything), and draws alignment and benchmarks against the training step.
+CHECKPOINT is NAME@REVISION of the Hub, the folder of a checkpoint, or a folder with such folders
+(step-100, step-200, ...). What stands behind `--` are the arguments of `neuronxa run`, without
+model and output path. Call it again, and only what is not complete is run.
 """
 EXAMPLES = """\
 examples:
@@ -70,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--launcher",
         metavar="COMMAND",
         help="what starts each run, such as 'accelerate launch --num_processes 8' or "
-        "'torchrun --nproc-per-node 8' (default: this Python)",
+        "'torchrun --nproc-per-node 8' (default: forks of this process)",
     )
     add("--redo", action="store_true", help="run again what has a result of other settings")
     add(
@@ -125,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
     series = _series(options)
     check_base(arguments, series)
     waiting = _waiting(options, series, arguments)
-    with _ended_by_signals():
+    with ended_by_signals():
         failed = _run_all(options.out, waiting, arguments, launcher)
     if options.only:
         print(f"The trends of all parts: neuronxa sweep -o {shlex.quote(str(options.out))}")
@@ -202,17 +206,24 @@ def _run_all(
     out: Path,
     waiting: Sequence[Checkpoint],
     arguments: HarnessArguments,
-    launcher: Sequence[str],
+    launcher: Sequence[str] | None,
 ) -> list[Checkpoint]:
+    from neuronxa_tasks.commands.run import run as run_harness
     from neuronxa_tasks.reports.sweep.records import LOG
     from neuronxa_tasks.reports.sweep.runner import run_checkpoint
 
+    if not waiting:
+        return []
+    if launcher:
+        start = in_new_processes(launcher)
+    else:
+        start = in_forks(run_harness, arguments.tasks, arguments.include_path)
     failed = []
     for number, each in enumerate(waiting, start=1):
         log = out / each.folder / LOG
         print(f"{each.label}: run {number} of {len(waiting)}, log in {log}", flush=True)
         try:
-            outcome = run_checkpoint(out, each, arguments, launcher)
+            outcome = run_checkpoint(out, each, arguments, partial(call, start))
         except KeyboardInterrupt:
             print(f"{each.label}: stopped; the same command goes on from here", flush=True)
             raise
@@ -247,9 +258,9 @@ def _part(text: str | None) -> tuple[int, int]:
     return int(part) - 1, int(parts)
 
 
-def _launcher(text: str | None) -> list[str]:
+def _launcher(text: str | None) -> list[str] | None:
     if text is None:
-        return [sys.executable]
+        return None
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -283,23 +294,3 @@ def _refuse_many_starts() -> None:
                 "each would run everything. Start it once, and give the launcher to it: "
                 "--launcher 'accelerate launch --num_processes 8'."
             )
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Makes the signals of a scheduler an interruption, so that the run is ended, too."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    numbers = [n for name in ("SIGTERM", "SIGHUP") if (n := getattr(signal, name, None))]
-    before = {
-        number: signal.signal(number, interrupt)
-        for number in numbers
-        if signal.getsignal(number) is not signal.SIG_IGN  # `nohup` ignores SIGHUP
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -108,11 +108,11 @@ def test_the_harness_gets_its_arguments_and_the_checkpoint(place: Place) -> None
         find_checkpoints([text]).checkpoints[0]
         for text in ("org/a@step7", str(place.series / "step-10"))
     )
-    assert arguments.command(["python"], hub, "o.json") == [
-        "python", "-m", "neuronxa_tasks", "run", *HARNESS, "--model_args",
+    assert arguments.run_of(hub, "o.json") == [
+        "run", *HARNESS, "--model_args",
         '{"pretrained": "org/a", "revision": "step7"}', "--output_path", "o.json",
     ]  # fmt: skip
-    model = json.loads(arguments.command(["python"], local, "o.json")[-3])
+    model = json.loads(arguments.run_of(local, "o.json")[-3])
     assert model == {"pretrained": str(place.series / "step-10")}
 
 

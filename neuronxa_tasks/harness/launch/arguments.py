@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
-from collections.abc import Mapping
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -44,6 +46,26 @@ def run_config(path: str | None) -> dict[str, Any]:
                 f"{hint} Options are {', '.join(names)}."
             )
     return given
+
+
+def parsed(words: Sequence[str]) -> Namespace:
+    """The arguments of `run`, as the harness' own parser reads them.
+
+    Args:
+        words: What stands behind `neuronxa run`.
+
+    Raises:
+        NeuronXAError: JSON that cannot be read.
+        SystemExit: An argument that the harness does not know, or `--help`.
+    """
+    from lm_eval._cli import HarnessCLI
+
+    sys.argv = ["neuronxa", "run", *words]  # the harness reads them from there
+    try:
+        options: Namespace = HarnessCLI().parse_args()
+    except ValueError as error:
+        raise broken_json(error) from error
+    return options
 
 
 def broken_json(error: ValueError) -> NeuronXAError:

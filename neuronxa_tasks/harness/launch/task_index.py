@@ -13,7 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from lm_eval.tasks import manager
 from lm_eval.tasks._index import Entry, Kind, TaskIndex
+
+from neuronxa_tasks.harness.launch.catalogue import own_name
+from neuronxa_tasks.harness.plugin import task_configs
 
 logger = logging.getLogger("lm_eval.tasks._index")
 """The harness' own logger: what is said here, it would say."""
@@ -56,6 +60,18 @@ def needed_names(asked: Sequence[str]) -> Iterator[list[str]]:
         yield names
     finally:
         TaskIndex.build = before
+
+
+def read_ahead(asked: Sequence[str], include_path: str | None = None) -> None:
+    """Read the harness' names if a run of these tasks needs them, for runs that are forks of this.
+
+    Args:
+        asked: Items of `--tasks`.
+        include_path: A folder with further task configs.
+    """
+    included = [task_configs(), *([Path(include_path)] if include_path else [])]
+    if not suffices([own_name(item) for item in asked], _BUILD(included)):
+        _harness_index(Path(manager.__file__).parent)
 
 
 def suffices(asked: Sequence[str], index: Mapping[str, Entry]) -> bool:

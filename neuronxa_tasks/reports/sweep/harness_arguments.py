@@ -29,17 +29,20 @@ class HarnessArguments:
 
     Attributes:
         words: as they were typed.
+        tasks: items of `--tasks`.
+        include_path: of `--include_path`, if it was given.
         settings: argument to value, as JSON holds it: those that make the numbers, sorted.
     """
 
     words: tuple[str, ...]
+    tasks: tuple[str, ...]
+    include_path: str | None
     settings: dict[str, Any]
 
-    def command(self, launcher: Sequence[str], checkpoint: Checkpoint, output: str) -> list[str]:
-        """The whole command line for one checkpoint.
+    def run_of(self, checkpoint: Checkpoint, output: str) -> list[str]:
+        """What stands behind `neuronxa` for one checkpoint.
 
         Args:
-            launcher: what stands before `-m neuronxa_tasks`.
             checkpoint: which is run.
             output: `--output_path`.
         """
@@ -48,8 +51,7 @@ class HarnessArguments:
         if checkpoint.revision:
             model["revision"] = checkpoint.revision
         # As JSON: a folder may be called `run,7`, and a revision 1000 must not become a number.
-        return [*launcher, "-m", "neuronxa_tasks", "run", *self.words,
-                "--model_args", json.dumps(model, ensure_ascii=False),
+        return ["run", *self.words, "--model_args", json.dumps(model, ensure_ascii=False),
                 "--output_path", output]  # fmt: skip
 
 
@@ -118,7 +120,10 @@ def check_arguments(words: Sequence[str]) -> HarnessArguments:
             "The arguments of the harness name no tasks, so there is nothing to run. Write them "
             "behind `--`, such as: -- --tasks neuronxa_flores_xnli,xnli --batch_size 16."
         )
-    return HarnessArguments(tuple(words), _settings(merged))
+    tasks = [merged["tasks"]] if isinstance(merged["tasks"], str) else merged["tasks"]
+    names = tuple(item.strip() for text in map(str, tasks) for item in text.split(","))
+    path = merged.get("include_path")
+    return HarnessArguments(tuple(words), names, path and str(path), _settings(merged))
 
 
 def _settings(merged: dict[str, Any]) -> dict[str, Any]:

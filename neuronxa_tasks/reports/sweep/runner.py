@@ -6,13 +6,11 @@ import contextlib
 import errno
 import os
 import shutil
-import signal
-import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import CHECKED
@@ -34,8 +32,9 @@ try:
 except ImportError:  # Windows has none; there, nothing keeps two sweeps apart
     fcntl = None  # type: ignore[assignment]
 
-PATIENCE = 20.0
-"""Seconds that an interrupted run has to end by itself."""
+Call: TypeAlias = Callable[[Sequence[str], IO[bytes], "int | None"], int]
+"""Runs `neuronxa WORDS` to its end, both streams in a file; the process holds the lock. Returns the
+exit code; where we are interrupted, the run is ended first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Outcome:
 
 
 def run_checkpoint(
-    out: Path, checkpoint: Checkpoint, arguments: HarnessArguments, launcher: Sequence[str]
+    out: Path, checkpoint: Checkpoint, arguments: HarnessArguments, call: Call
 ) -> Outcome:
     """Runs one checkpoint and records its result.
 
@@ -68,7 +67,7 @@ def run_checkpoint(
         out: OUT of the sweep.
         checkpoint: which is run.
         arguments: of the harness.
-        launcher: what stands before `-m neuronxa_tasks`.
+        call: how a run gets a process.
 
     Returns:
         The outcome; a failed run is one, no exception.
@@ -92,9 +91,9 @@ def run_checkpoint(
             shutil.rmtree(running, ignore_errors=True)
             running.mkdir()
             started = time.time()
-            command = arguments.command(launcher, checkpoint, str(running / "results.json"))
+            words = arguments.run_of(checkpoint, str(running / "results.json"))
             with (folder / LOG).open("wb") as log:
-                code = _call(command, log, lock)
+                code = call(words, log, lock)
             if code != 0:
                 why, usage = _last_words(folder / LOG)
                 return failed(f"exit code {code}: {why}", usage)
@@ -134,46 +133,6 @@ def _only_result(running: Path, arguments: HarnessArguments) -> RunFile:
     if arguments.settings.get("log_samples") and not runs[0].samples:
         raise NeuronXAError("--log_samples was asked for, but the run wrote no samples")
     return runs[0]
-
-
-# --- the process ------------------------------------------------------------------------------
-
-
-def _call(command: Sequence[str], log: IO[bytes], lock: int | None) -> int:
-    """Runs a command to its end; ends it, with all it started, where we are interrupted."""
-    process = subprocess.Popen(
-        list(command),
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        # A group of its own: an interruption reaches a launcher's workers, too.
-        start_new_session=True,
-        # The lock lives as long as the run, even where this process is killed.
-        pass_fds=() if lock is None else (lock,),
-    )
-    try:
-        if lock is not None:
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, f"{process.pid} on {os.uname().nodename}".encode(), 0)
-        return process.wait()
-    except BaseException:
-        _end(process)
-        raise
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a run and all that it started."""
-    if not hasattr(os, "killpg"):  # Windows
-        process.kill()
-        process.wait()
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-        process.wait(PATIENCE)
-    with contextlib.suppress(ProcessLookupError):  # what is left of the group
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 @contextlib.contextmanager
