@@ -56,6 +56,13 @@ def measure_metrics(measures: Iterable[str]) -> tuple[str, ...]:
 MEASURE_METRICS = measure_metrics(MEASURES)
 """Metrics of all measures."""
 
+
+def of_a_measure(metric: str) -> bool:
+    """Whether a metric is that of a measure, or of one of its controls."""
+    endings = ("", *(f"_{ending}" for each in CONTROLS.values() for ending in each))
+    return any(metric.removesuffix(ending) in MEASURE_METRICS for ending in endings)
+
+
 METRICS = (
     *SCORES,
     *(f"{score}_max" for score in SCORES),

@@ -149,7 +149,7 @@ def run(options: argparse.Namespace) -> int:
     )
     estimates = analyse(study, results, names, covariates, settings)
     paths = harness_paths(options.results)
-    alone = analyse_alone(results, names, read_pairs(paths) if paths else [], settings)
+    alone = analyse_alone(study, results, names, read_pairs(paths) if paths else [], settings)
     drawings: tuple[Drawing, ...] = ()
     short = short_names(sorted(names.values()))
     if libraries is not None:
@@ -195,6 +195,7 @@ def _documents(
 
     from neuronxa_tasks.reports.correlate.alone_sections import alone_sections
     from neuronxa_tasks.reports.correlate.first_page import write_first_page
+    from neuronxa_tasks.reports.correlate.measure_sections import agreement
     from neuronxa_tasks.reports.correlate.pages import write_report
     from neuronxa_tasks.reports.correlate.shown import (
         shown_alone,
@@ -228,7 +229,10 @@ def _documents(
         shown_study(study, short),
         shown_estimates(estimates, short),
         shown_settings(settings, short),
-        alone=alone_sections(shown_alone(alone, short)),
+        alone=[
+            *alone_sections(shown_alone(alone, short)),
+            *agreement(shown_alone(alone, short)),
+        ],
         command=command,
         inputs=inputs,
         unmapped=sorted(set(results.unmapped["task"])),

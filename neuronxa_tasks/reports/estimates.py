@@ -73,6 +73,7 @@ class Estimates:
         lines: the straight line of each model and pair, and how well it predicts.
         predictions: each language predicted from the others.
         layers: r of each layer of each model.
+        measures: r of each measure, and its difference from NASCA's.
         families: number of tests adjusted together, by table.
     """
 
@@ -88,6 +89,7 @@ class Estimates:
     lines: list[Record] = field(default_factory=list)
     predictions: list[Record] = field(default_factory=list)
     layers: list[Record] = field(default_factory=list)
+    measures: list[Record] = field(default_factory=list)
     families: dict[str, int] = field(default_factory=dict)
 
     def tables(self) -> dict[str, list[Record]]:

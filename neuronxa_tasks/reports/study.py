@@ -50,6 +50,7 @@ class Study:
         excluded: languages left out (the pivot), sorted.
         notes: what a reader should know, one sentence each.
         named: the alignment metrics were chosen by name, so that all of them are compared.
+        compared: scores, text baselines and measures, where a result has measures.
     """
 
     pairs: tuple[VariablePair, ...]
@@ -57,6 +58,7 @@ class Study:
     excluded: tuple[str, ...]
     notes: tuple[str, ...]
     named: bool = False
+    compared: tuple[Variable, ...] = ()
 
     def variables(self, side: Literal["x", "y", "both"] = "both") -> tuple[Variable, ...]:
         """The variables of the pairs, each once, in order."""
@@ -144,7 +146,14 @@ def build_study(
         notes.append(
             "No benchmark of a known language is in the results, so nothing was correlated."
         )
-        return Study((), tuple(sorted(everybody)), excluded, tuple(notes), bool(metrics))
+        return Study(
+            (),
+            tuple(sorted(everybody)),
+            excluded,
+            tuple(notes),
+            bool(metrics),
+            tuple(chosen.compared),
+        )
     if not pairs:
         raise _nothing_to_pair(results, alignment, outcomes)
     usable = [pair for pair in pairs if any(pair.languages(model) for model in pair.models())]
@@ -166,7 +175,14 @@ def build_study(
     models = sorted({model for pair in usable for model in pair.models() if pair.languages(model)})
     notes += _lonely_models(everybody, models)
     notes += _overlap_notes(usable)
-    return Study(tuple(usable), tuple(models), excluded, tuple(notes), named=bool(metrics))
+    return Study(
+        tuple(usable),
+        tuple(models),
+        excluded,
+        tuple(notes),
+        named=bool(metrics),
+        compared=tuple(chosen.compared),
+    )
 
 
 def _nothing_to_pair(

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.names import BASELINES, METRIC_PREFERENCE, METRICS, SCORES
+from neuronxa_tasks.names import (
+    BASELINES,
+    MEASURE_METRICS,
+    METRIC_PREFERENCE,
+    METRICS,
+    SCORES,
+    of_a_measure,
+)
 from neuronxa_tasks.reports.escape import visible
 from neuronxa_tasks.reports.usual_metric import usual_metrics
 from neuronxa_tasks.results import Results
@@ -19,7 +26,9 @@ Kind = Literal["alignment", "benchmark"]
 
 ALIGNMENT = (*SCORES, *(f"{score}_max" for score in SCORES), *BASELINES)
 """Alignment metrics that are correlated by default: scores, best layers, and what text alone gives.
-Controls and variants only by name, so that they do not multiply the tests of everybody."""
+Controls, variants and measures only by name, so that they multiply nobody's tests."""
+COMPARED = (*SCORES, *BASELINES, *MEASURE_METRICS)
+"""Alignment metrics that are compared where a result has measures."""
 NO_PIVOT = "none"
 _PLAIN = ("acc", "accuracy", "value")
 """The first of these that a benchmark has is called like the benchmark."""
@@ -72,12 +81,14 @@ class Chosen:
         benchmarks: the others.
         excluded: languages left out (the pivot), sorted.
         notes: what was not used, one sentence each.
+        compared: scores, text baselines and measures; empty where there is no measure.
     """
 
     alignment: list[Variable]
     benchmarks: list[Variable]
     excluded: tuple[str, ...]
     notes: list[str]
+    compared: list[Variable]
 
 
 def choose_variables(
@@ -104,7 +115,10 @@ def choose_variables(
     tasks = _variables_of(kept, names, "benchmark")
     alignment, notes = _chosen_metrics(scores, metrics)
     outcomes, more = _chosen_benchmarks(tasks, benchmarks)
-    return Chosen(alignment, outcomes, excluded, notes + more)
+    compared = [variable for variable in scores if variable.metric in COMPARED]
+    if not any(variable.metric in MEASURE_METRICS for variable in compared):
+        compared = []
+    return Chosen(alignment, outcomes, excluded, notes + more, compared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +208,11 @@ def _chosen_metrics(
                 f"{', '.join(known) or 'no alignment scores'}. Name one of these."
             )
     # A score that this project does not have was declared by the user.
-    usual = [name for name in known if name in ALIGNMENT or name not in METRICS]
+    usual = [
+        name for name in known if name in ALIGNMENT or not (name in METRICS or of_a_measure(name))
+    ]
     wanted = metrics or usual or known
-    others = [name for name in known if name not in wanted]
+    others = [name for name in known if name not in (*wanted, *MEASURE_METRICS)]
     notes = (
         [f"Alignment metrics that were not used: {', '.join(others)} (choose with --metric)."]
         if others and not metrics

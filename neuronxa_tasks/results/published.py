@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.names import LOWER_IS_BETTER, METRICS, SCORES, metric_stem
+from neuronxa_tasks.names import LOWER_IS_BETTER, MEASURE_METRICS, METRICS, SCORES, metric_stem
 from neuronxa_tasks.results.files import Row
 from neuronxa_tasks.results.harness import RunRows
 from neuronxa_tasks.results.naming.task_names import benchmark_name, language_of
@@ -95,7 +95,8 @@ def read_published(
             number.
     """
     table = read_table(path)
-    declared = {name.casefold(): name for name in alignment} | {name: name for name in METRICS}
+    declared = {name.casefold(): name for name in alignment}
+    declared |= {name: name for name in (*METRICS, *MEASURE_METRICS)}
     cells = list(_cells(table, declared))
     decimal = _decimal(table, cells)
     out = RunRows(

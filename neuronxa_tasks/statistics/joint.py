@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import stats
 
-from neuronxa_tasks.statistics.columns import MIN_POINTS, IntArray, deviations
+from neuronxa_tasks.statistics.columns import MIN_POINTS, FloatArray, IntArray, deviations
 from neuronxa_tasks.statistics.correlation import rowwise_correlation
 from neuronxa_tasks.statistics.fisher import NO_INTERVAL, Interval
-from neuronxa_tasks.statistics.jackknife import codes, difference_interval, left_out
+from neuronxa_tasks.statistics.jackknife import codes, difference_interval, left_out, standard_error
 from neuronxa_tasks.statistics.resampling import (
     EXACT_ITEMS,
     NO_PERMUTATION,
@@ -95,6 +96,8 @@ class JointDifference:
         n: languages, the same for every model.
         interval: of the difference, from leaving out one language in all models at once.
         by_family: the same for one family of languages, where families were given.
+        p: two-sided, of Student's t of the difference of the two z with one language left out at a
+            time: below 1 - confidence exactly where `interval` leaves 0 out. NaN without one.
     """
 
     difference: float
@@ -102,6 +105,7 @@ class JointDifference:
     n: int
     interval: Interval
     by_family: Interval
+    p: float = math.nan
 
 
 def joint_difference(
@@ -140,24 +144,37 @@ def joint_difference(
         return JointDifference(math.nan, models, n, NO_INTERVAL, NO_INTERVAL)
     z = np.arctanh(r).mean(axis=1)
 
-    def interval(units: IntArray, of_families: bool) -> Interval:
+    def sides(units: IntArray) -> list[tuple[float, FloatArray]]:
         with np.errstate(invalid="ignore"):  # a z without a unit may be infinite, of either sign
-            sides = [
+            return [
                 (float(z[i]), np.mean([left_out(x[m], y[m], units) for m in range(models)], axis=0))
                 for i, x in enumerate((a, b))
             ]
-        return difference_interval(sides[0], sides[1], confidence=confidence, families=of_families)[
-            0
-        ]
 
+    by_language = sides(np.arange(n, dtype=np.int64))
     by_family = NO_INTERVAL
     if families is not None:
         kept = [family for family, use in zip(families, list(shared), strict=True) if use]
-        by_family = interval(codes(kept), True)
+        by_family, _ = difference_interval(
+            *sides(codes(kept)), confidence=confidence, families=True
+        )
     return JointDifference(
         difference=float(np.tanh(z[0]) - np.tanh(z[1])),
         models=models,
         n=n,
-        interval=interval(np.arange(n, dtype=np.int64), False),
+        interval=difference_interval(*by_language, confidence=confidence)[0],
         by_family=by_family,
+        p=_p(*by_language),
     )
+
+
+def _p(first: tuple[float, FloatArray], second: tuple[float, FloatArray]) -> float:
+    """Of the difference of two z, each with its values without one language."""
+    for z, without in (first, second):
+        if standard_error(z, without)[1] is not None:
+            return math.nan
+    apart = first[0] - second[0]
+    error, reason = standard_error(apart, first[1] - second[1])
+    if reason is not None or error <= 0.0:
+        return math.nan
+    return float(2.0 * stats.t.sf(abs(apart) / error, len(first[1]) - 1))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.names import BASELINES, METRICS, SCORES
+from neuronxa_tasks.names import BASELINES, METRICS
 from neuronxa_tasks.reports.boards.entries import Board, Duel, Entry
 from neuronxa_tasks.reports.boards.ranks import rank_models
 from neuronxa_tasks.reports.boards.same_items import split_models
@@ -195,7 +195,7 @@ def _beside(key: Key, model: str, complete: Sequence[str], tables: Tables) -> di
     """Means of what an alignment score is compared with, where all the languages have it."""
     if key.kind != "alignment":
         return {}
-    names = [*BASELINES, *([f"{key.metric}_floor"] if key.metric in SCORES else [])]
+    names = [*BASELINES, f"{key.metric}_floor"]  # what has none is left out below
     means = {name: tables.mean(Key(key.kind, key.label, name), model, complete) for name in names}
     return {name: mean for name, mean in means.items() if mean is not None and name != key.metric}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from neuronxa_tasks.reports.correlate.differences import MEAN, score_difference_records
 from neuronxa_tasks.reports.correlate.language_pairs import family_records, pair_records
+from neuronxa_tasks.reports.correlate.measures import agreement_records
 from neuronxa_tasks.reports.correlate.sentences import (
     enough_records,
     read_sentences,
@@ -14,6 +15,7 @@ from neuronxa_tasks.reports.correlate.sentences import (
 )
 from neuronxa_tasks.reports.estimates import Record, Settings, adjust
 from neuronxa_tasks.reports.layers import profile_records, rate_records
+from neuronxa_tasks.reports.study import Study
 from neuronxa_tasks.results import LanguagePairs, Results
 
 
@@ -29,6 +31,7 @@ class Alone:
         layer_rates: share of mutual hits of each language and layer.
         language_pairs: every pair of languages.
         language_families: whether families and scripts stand together.
+        measure_agreement: r over languages of each two measures.
         matrices: of the results files.
         notes: what was left out, one sentence each.
     """
@@ -40,6 +43,7 @@ class Alone:
     layer_rates: list[Record] = field(default_factory=list)
     language_pairs: list[Record] = field(default_factory=list)
     language_families: list[Record] = field(default_factory=list)
+    measure_agreement: list[Record] = field(default_factory=list)
     matrices: tuple[LanguagePairs, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -52,11 +56,13 @@ class Alone:
             "profiles",
             "language_pairs",
             "language_families",
+            "measure_agreement",
         )
         return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
 def analyse_alone(
+    study: Study,
     results: Results,
     names: dict[tuple[str, str], str],
     matrices: Sequence[LanguagePairs],
@@ -65,6 +71,7 @@ def analyse_alone(
     """Computes the tables that need no benchmark.
 
     Args:
+        study: for the measures that are compared.
         results: what was read.
         names: (model, revision) to the model's name in the study.
         matrices: see `results.read_pairs`; of the same files.
@@ -96,6 +103,7 @@ def analyse_alone(
         list(rate_records(results, names)),
         list(pair_records(kept)),
         list(family_records(kept, settings)),
+        list(agreement_records(study, settings)),
         tuple(kept),
         tuple(notes),
     )

@@ -11,6 +11,7 @@ from neuronxa_tasks.reports.correlate.differences import (
     difference_average_records,
     difference_records,
 )
+from neuronxa_tasks.reports.correlate.measures import measure_records
 from neuronxa_tasks.reports.correlate.predictions import prediction_records
 from neuronxa_tasks.reports.correlations import (
     across_model_records,
@@ -72,6 +73,7 @@ def analyse(
     partial_averages = _computed(
         "averages given covariates", partial_average_records(study, covariates, partial, settings)
     )
+    measures = _computed("measures", measure_records(study, settings))
     families = {
         "correlations": adjust(correlations, "p"),
         "averages": adjust(averages, "p"),
@@ -79,6 +81,7 @@ def analyse(
         "differences": adjust(differences, "williams_p"),
         "partial": adjust(partial, "p"),
         "partial_averages": adjust(partial_averages, "p"),
+        "measures": adjust(measures, "p"),
     }
     return Estimates(
         correlations=correlations,
@@ -95,6 +98,7 @@ def analyse(
         lines=lines,
         predictions=predictions,
         layers=_computed("layers", layer_records(study, results, names, settings)),
+        measures=measures,
         families={name: count for name, count in families.items() if count},
     )
 

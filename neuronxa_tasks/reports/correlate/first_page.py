@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from neuronxa_tasks.names import DEFAULT_METRIC
 from neuronxa_tasks.reports.correlate.cells import BENDS, MOST, SURFACE, Cell, cells_of
 from neuronxa_tasks.reports.correlate.limits import CEILING, Limits, limits, pivots, sentence_pairs
+from neuronxa_tasks.reports.correlate.measure_sections import BELOW, HEADER, measure_rows
 from neuronxa_tasks.reports.escape import markdown
 from neuronxa_tasks.reports.estimates import Estimates, Record, Settings, families_of
 from neuronxa_tasks.reports.latex import latex_table
@@ -29,6 +31,8 @@ from neuronxa_tasks.statistics.equivalence import equivalence
 MARGIN = 0.1
 """A difference of two correlations below this is taken for none."""
 _SHOWN = 30
+_FIRST = 5
+"""Measures that are shown of a benchmark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,8 @@ def write_first_page(
         _against(study, estimates, cells),
         _at_limits(limits(study, results)),
     ]
+    if estimates.measures:
+        sheets.insert(3, _measures(estimates.measures))
     parts = ["# Correlations, on one page", _asked(study, results, settings, names, cells, left)]
     for sheet in sheets:
         parts += [f"## {sheet.title}"]
@@ -259,6 +265,20 @@ def _against(study: Study, estimates: Estimates, cells: Sequence[Cell]) -> Sheet
     )
     header = ["benchmark", "difference", "n", "of r", "decided"]
     return Sheet("NASCA against MEXA", header, rows, below)
+
+
+def _measures(records: Sequence[Record]) -> Sheet:
+    shown: list[Record] = []
+    for outcome in dict.fromkeys(record["y"] for record in records):
+        of_one = [record for record in records if record["y"] == outcome]
+        first = of_one[:_FIRST]
+        shown += first + [r for r in of_one[_FIRST:] if r["x"] == DEFAULT_METRIC]
+    return Sheet(
+        "Which measure goes best with a benchmark",
+        HEADER,
+        measure_rows(shown),
+        [BELOW, f"The first {_FIRST} of each benchmark, and NASCA; all of them: `measures.csv`."],
+    )
 
 
 def _decided(low: float, high: float, first: str, second: str) -> str:

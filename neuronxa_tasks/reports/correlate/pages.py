@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
+from neuronxa_tasks.reports.correlate.measure_sections import which_measure
 from neuronxa_tasks.reports.correlate.prediction_sections import layer_peaks, prediction
 from neuronxa_tasks.reports.correlate.sections import (
     BY_FAMILY,
@@ -66,6 +67,7 @@ def write_report(
         *_by_model(study, estimates),
         *tests(estimates),
         *differences(estimates),
+        *which_measure(estimates),
         *given_covariates(estimates),
         *together(estimates),
         *across(estimates),
