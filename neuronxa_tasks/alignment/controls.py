@@ -15,11 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neuronxa_tasks.alignment.hits import cosine
-from neuronxa_tasks.alignment.profile import Profile, profile
+from neuronxa_tasks.alignment.profile import View
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.states.forward import whole_call
-from neuronxa_tasks.states.vectors import SentenceVectors
 
 
 def derangement(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -40,22 +38,18 @@ def derangement(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
             return order
 
 
-def shuffled_profile(
-    pivot: SentenceVectors, target: SentenceVectors, order: NDArray[np.int64]
-) -> Profile:
-    """Align the pivot with the target's sentences in a wrong order.
+def shuffled(order: NDArray[np.int64]) -> View:
+    """Put the target's sentences into a wrong order.
 
     A pair is a hit if its two sentences, which do not belong together, are mutual nearest
     neighbours. Vectors without meaning give chance, 1 / (2n - 1); where true translations are
     near, they are rivals and the rate is lower.
 
     Args:
-        pivot: Vectors of the pivot.
-        target: Vectors of the target.
         order: [n] the target sentence of each pivot sentence, see `derangement`.
     """
     columns = torch.from_numpy(order)
-    return profile(pivot, target, lambda p, t: cosine(p, t)[:, columns])
+    return lambda similarity: similarity[:, columns.to(similarity.device)]
 
 
 @contextmanager

@@ -20,8 +20,11 @@ from torch import Tensor
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.states.memory import free_cached, out_of_memory, side_by_side
+from neuronxa_tasks.states.reading import fetch
 
 Compare: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+Look: TypeAlias = Callable[[Tensor], Tensor]
+"""From the similarities of a layer, [n, n], to counts, int64."""
 Counts: TypeAlias = NDArray[np.int64]
 Rates: TypeAlias = NDArray[np.float64]
 
@@ -183,19 +186,68 @@ def align(
         NeuronXAError: Different numbers of layers or sentences, fewer than two sentences, or a
             vector that is not finite.
     """
+    (counts,) = finite([fetch(each) for each in look_at(pivot, target, [count_rivals], compare)])
+    return Alignment(counts.transpose(1, 0, 2))
+
+
+def look_at(
+    pivot: Sequence[Tensor | ArrayLike],
+    target: Sequence[Tensor | ArrayLike],
+    looks: Sequence[Look],
+    compare: Compare = cosine,
+) -> list[list[Tensor]]:
+    """Compare the vectors of each layer once, and let several functions count in the result.
+
+    Nothing waits for an accelerator: `states.reading.fetch` brings all counts at once.
+
+    Args:
+        pivot: L arrays [n, F_l].
+        target: L arrays [n, F_l].
+        looks: What is counted.
+        compare: As for `align`.
+
+    Returns:
+        For each of `looks` L tensors, and one list more for `finite`.
+
+    Raises:
+        NeuronXAError: As `align`, but for vectors that are not finite.
+    """
     if len(pivot) != len(target) or not pivot:
         raise NeuronXAError(
             f"The pivot has {len(pivot)} layers and the target {len(target)}. Both need the same "
             "layers, at least one: encode them with the same model and options."
         )
-    layers = [
-        _layer(torch.as_tensor(p), torch.as_tensor(t), i, compare)
-        for i, (p, t) in enumerate(zip(pivot, target, strict=True))
-    ]
-    return Alignment(np.stack(layers, axis=1))
+    found: list[list[Tensor]] = [[] for _ in range(len(looks) + 1)]
+    for i, (p, t) in enumerate(zip(pivot, target, strict=True)):
+        similarity = _layer(torch.as_tensor(p), torch.as_tensor(t), i, compare)
+        for counts, look in zip(found, (*looks, _all_finite), strict=True):
+            counts.append(look(similarity))
+    return found
 
 
-def _layer(pivot: Tensor, target: Tensor, layer: int, compare: Compare) -> Counts:
+def finite(counts: Sequence[Counts]) -> Sequence[Counts]:
+    """Check what `look_at` says about each layer; return the counts without it.
+
+    Args:
+        counts: For each look [L, ...], and [L] whether all similarities of a layer are finite.
+
+    Raises:
+        NeuronXAError: A layer has a vector that is not finite.
+    """
+    *counts, are_finite = counts
+    if not are_finite.all():
+        raise NeuronXAError(
+            f"Layer {int(are_finite.argmin())} has a vector that is not finite, so its cosines "
+            "mean nothing. Load the model in bfloat16 or float32, or look for damaged weights."
+        )
+    return counts
+
+
+def _all_finite(similarity: Tensor) -> Tensor:
+    return torch.isfinite(similarity).all().long()
+
+
+def _layer(pivot: Tensor, target: Tensor, layer: int, compare: Compare) -> Tensor:
     if pivot.ndim != 2 or pivot.shape != target.shape:
         raise NeuronXAError(
             f"Layer {layer}: the pivot vectors have shape {list(pivot.shape)} and the target "
@@ -207,11 +259,4 @@ def _layer(pivot: Tensor, target: Tensor, layer: int, compare: Compare) -> Count
             f"{len(pivot)} sentence pair has no rivals, so a nearest neighbour means nothing. "
             "Give at least two pairs; 100 is the usual number."
         )
-    similarity = similarities(pivot, target, compare)
-    if not bool(torch.isfinite(similarity).all()):
-        raise NeuronXAError(
-            f"Layer {layer} has a vector that is not finite, so its cosines mean nothing. Load "
-            "the model in bfloat16 or float32, or look for damaged weights."
-        )
-    counts: Counts = count_rivals(similarity).cpu().numpy()
-    return counts
+    return similarities(pivot, target, compare)

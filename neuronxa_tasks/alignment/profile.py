@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from neuronxa_tasks.alignment.hits import Alignment, Compare, align, cosine
+from torch import Tensor
+
+from neuronxa_tasks.alignment.hits import (
+    REPRESENTATIONS,
+    Alignment,
+    Compare,
+    Counts,
+    Look,
+    align,
+    cosine,
+    count_rivals,
+    finite,
+    look_at,
+)
+from neuronxa_tasks.states.reading import fetch_all
 from neuronxa_tasks.states.vectors import SentenceVectors
+
+View: TypeAlias = Callable[[Tensor], Tensor]
+"""From the cosines of a layer to other similarities of the pairs, [n, n] -> [n, n]."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +70,45 @@ def profile(pivot: SentenceVectors, target: SentenceVectors, compare: Compare = 
         nav=align(pivot.nav, target.nav, compare),
         hidden=align(pivot.hidden, target.hidden, compare),
     )
+
+
+def profile_and_views(
+    pivot: SentenceVectors,
+    target: SentenceVectors,
+    views: Mapping[str, View],
+    looks: Sequence[Look] = (),
+) -> tuple[Profile, dict[str, Profile], list[dict[str, Counts]]]:
+    """Do what `profile` does, and take from the same cosines whatever else they say.
+
+    Vectors are compared once, and an accelerator is waited for once.
+
+    Args:
+        pivot: Vectors of the pivot language.
+        target: Vectors of the target language, from the same encoder.
+        views: Name -> other similarities, made of the cosines.
+        looks: What else is counted in the cosines.
+
+    Returns:
+        The profile, the profile of each view, and for each of `looks` representation -> [L, ...].
+
+    Raises:
+        NeuronXAError: As `profile`.
+    """
+    asked = [count_rivals, *(_seen_through(view) for view in views.values()), *looks]
+    pending = [
+        look_at(getattr(pivot, name), getattr(target, name), asked) for name in REPRESENTATIONS
+    ]
+    fetched = iter(fetch_all([group for groups in pending for group in groups]))
+    counts = [finite([next(fetched) for _ in groups]) for groups in pending]
+    each = [
+        dict(zip(REPRESENTATIONS, of_look, strict=True)) for of_look in zip(*counts, strict=True)
+    ]
+    own, *others = [
+        Profile(**{name: Alignment(rivals.transpose(1, 0, 2)) for name, rivals in found.items()})
+        for found in each[: 1 + len(views)]
+    ]
+    return own, dict(zip(views, others, strict=True)), each[1 + len(views) :]
+
+
+def _seen_through(view: View) -> Look:
+    return lambda similarity: count_rivals(view(similarity))

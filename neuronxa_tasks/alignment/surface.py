@@ -58,18 +58,26 @@ def token_overlap(pivot: Sequence[Sequence[int]], target: Sequence[Sequence[int]
     return _align_texts(pivot, target, analyzer=list)
 
 
-def content_tokens(tokenizer: Any, sentences: Sequence[str]) -> list[list[int]]:
-    """Token ids of sentences without special tokens, neither added (BOS) nor unknown.
+def plain_tokens(tokenizer: Any, sentences: Sequence[str]) -> list[list[int]]:
+    """Token ids of sentences without what a tokenizer adds (BOS).
 
     Args:
         tokenizer: A transformers tokenizer.
         sentences: n strings. They are not cut at the context's length.
     """
+    rows: list[list[int]] = tokenizer(list(sentences), add_special_tokens=False)["input_ids"]
+    return rows
+
+
+def content_tokens(tokenizer: Any, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Leave special tokens out, such as the unknown.
+
+    Args:
+        tokenizer: A transformers tokenizer.
+        rows: Token ids of n sentences.
+    """
     special: Collection[int] = frozenset(tokenizer.all_special_ids)
-    return [
-        [token for token in ids if token not in special]
-        for ids in tokenizer(list(sentences), add_special_tokens=False)["input_ids"]
-    ]
+    return [[token for token in ids if token not in special] for ids in rows]
 
 
 def _align_texts(pivot: Sequence[Any], target: Sequence[Any], **analysis: Any) -> Alignment:

@@ -14,14 +14,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from neuronxa_tasks.alignment.hits import TIE, Alignment, align, cosine
-from neuronxa_tasks.alignment.profile import profile
+from neuronxa_tasks.alignment.profile import Profile, View, profile, profile_and_views
 from neuronxa_tasks.states.vectors import SentenceVectors
 
 NEIGHBOURS = 10
@@ -31,7 +32,10 @@ WIDTH_SEED = 0
 
 
 def variant_alignments(
-    variant: str, pivot: SentenceVectors, target: SentenceVectors
+    variant: str,
+    pivot: SentenceVectors,
+    target: SentenceVectors,
+    seen: Mapping[str, Profile] = MappingProxyType({}),
 ) -> dict[str, Alignment]:
     """Compare the vectors of two languages in another way.
 
@@ -39,6 +43,7 @@ def variant_alignments(
         variant: A key of `names.VARIANTS`.
         pivot: Vectors of the pivot, from an encoder that was given the variant.
         target: Vectors of the target.
+        seen: Profiles of `VIEWS` that `profile_and_views` gave already.
 
     Returns:
         The alignment of each representation that the variant has.
@@ -55,7 +60,10 @@ def variant_alignments(
             "nas": align(subset(pivot.nas, width), subset(target.nas, width)),
             "nav": align(subset(pivot.nav, width), subset(target.nav, width)),
         }
-    found = profile(pivot, target, {"centred": centred_cosine, "csls": csls}[variant])
+    if variant in VIEWS:
+        found = seen.get(variant) or profile_and_views(pivot, target, VIEWS)[1][variant]
+    else:
+        found = profile(pivot, target, centred_cosine)
     return {"nas": found.nas, "nav": found.nav, "hidden": found.hidden}
 
 
@@ -82,24 +90,26 @@ def _centred(vectors: Tensor) -> Tensor:
     return centred.masked_fill(nothing.unsqueeze(1), 0.0)
 
 
-def csls(pivot: Tensor, target: Tensor) -> Tensor:
+def csls(similarity: Tensor) -> Tensor:
     """Cross-domain similarity local scaling (Conneau et al. 2018, arXiv 1710.04087, section 2.3).
 
     2 cos(x, y) - r(x) - r(y), where r is the mean cosine with the 10 nearest sentences of the
     other language (all, where there are fewer), the true partner among them.
 
     Args:
-        pivot: [n, F], any float dtype.
-        target: [n, F].
+        similarity: [n, n] float64, cosines; pivot in rows, target in columns.
 
     Returns:
         [n, n] float64.
     """
-    similarity = cosine(pivot, target)
     k = min(NEIGHBOURS, len(similarity))
     of_pivot = similarity.topk(k, dim=1).values.mean(dim=1, keepdim=True)
     of_target = similarity.topk(k, dim=0).values.mean(dim=0, keepdim=True)
     return 2 * similarity - of_pivot - of_target
+
+
+VIEWS: Mapping[str, View] = MappingProxyType({"csls": csls})
+"""Variants that take the same cosines otherwise."""
 
 
 def subset(layers: Sequence[Tensor], width: int) -> list[Tensor]:

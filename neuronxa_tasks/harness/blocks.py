@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,18 +37,21 @@ class Beside:
 
 
 def add_text_baselines(
-    beside: Beside, pivot: Sequence[str], target: Sequence[str], tokenizer: Any
+    beside: Beside,
+    texts: tuple[Sequence[str], Sequence[str]],
+    tokens: tuple[Sequence[Sequence[int]], Sequence[Sequence[int]]],
+    tokenizer: Any,
 ) -> None:
     """Add `surface` and `token_overlap`, which need no network.
 
     Args:
         beside: Is filled.
-        pivot: n sentences.
-        target: n sentences.
+        texts: n sentences of the pivot, and of the target.
+        tokens: Their token ids, see `plain_tokens`.
         tokenizer: The model's.
     """
-    tokens = [content_tokens(tokenizer, sentences) for sentences in (pivot, target)]
-    of_text, of_tokens = surface(pivot, target), token_overlap(*tokens)
+    of_text = surface(*texts)
+    of_tokens = token_overlap(*(content_tokens(tokenizer, rows) for rows in tokens))
     beside.metrics |= {
         "surface": of_text.shares.tolist(),
         "token_overlap": of_tokens.shares.tolist(),
@@ -106,11 +109,15 @@ def add_shuffled(beside: Beside, runs: Sequence[ControlRun]) -> None:
 
 
 def add_variants(
-    beside: Beside, variants: Sequence[str], pivot: SentenceVectors, target: SentenceVectors
+    beside: Beside,
+    variants: Sequence[str],
+    pivot: SentenceVectors,
+    target: SentenceVectors,
+    seen: Mapping[str, Profile],
 ) -> None:
-    """Add other comparisons of the same vectors, `<score>_<variant>`."""
+    """Add other comparisons of the same vectors, `<score>_<variant>`; `seen` has some already."""
     for variant in variants:
-        found = variant_alignments(variant, pivot, target)
+        found = variant_alignments(variant, pivot, target, seen)
         blocks = beside.block.setdefault("variants", {})
         blocks[variant] = {name: hits_block(each) for name, each in found.items()}
         for score in VARIANTS[variant]:

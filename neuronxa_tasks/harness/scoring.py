@@ -11,10 +11,12 @@ import numpy as np
 from tqdm import tqdm
 
 from neuronxa_tasks.alignment.bits_per_byte import bits_per_byte
-from neuronxa_tasks.alignment.controls import derangement, shuffled_profile, untrained
-from neuronxa_tasks.alignment.covariates import covariates, number
+from neuronxa_tasks.alignment.controls import derangement, shuffled, untrained
+from neuronxa_tasks.alignment.covariates import covariates, k_occurrence, number
 from neuronxa_tasks.alignment.measuring import measured
-from neuronxa_tasks.alignment.profile import Profile, profile
+from neuronxa_tasks.alignment.profile import Profile, profile, profile_and_views
+from neuronxa_tasks.alignment.surface import plain_tokens
+from neuronxa_tasks.alignment.variants import VIEWS
 from neuronxa_tasks.harness.blocks import (
     Beside,
     add_floor,
@@ -81,7 +83,9 @@ def score(
     floors = _floors(lm, scored, kept)
     # A language at a time: in one batch with others its last digits would depend on them.
     log_likelihood = lru_cache(maxsize=2)(float32_softmax(lm)(partial(log_likelihoods, lm)))
-    use = partial(_compare, lm, floors, log_likelihood, keep)
+    # Two, so that the pivot's stay from one language to the next.
+    tokens = lru_cache(maxsize=2)(partial(plain_tokens, lm.tokenizer))
+    use = partial(_compare, lm, floors, log_likelihood, tokens, keep)
     for name, result in _each(lm, lm.model, scored, use):
         kept.keep_result(name, result)
         yield by_line(name, scored[name], result)
@@ -97,6 +101,7 @@ def _compare(
     lm: Any,
     floors: dict[str, list[ControlRun]],
     log_likelihood: Callable[[tuple[str, ...]], dict[str, float]],
+    tokens: Callable[[tuple[str, ...]], list[list[int]]],
     keep: Keep | None,
     name: str,
     pairs: Pairs,
@@ -107,20 +112,23 @@ def _compare(
     settings = pairs.settings
     if keep is not None:
         keep(settings, pivot, target)
-    result = profile(pivot, target)
-    beside = Beside()
-    texts = pairs.column(0), pairs.column(1)
-    add_text_baselines(beside, *texts, lm.tokenizer)
-    beside.block["covariates"] = covariates(texts, (pivot, target), lm.tokenizer)
-    add_variants(beside, settings["variants"], pivot, target)
+    variants = {name: VIEWS[name] for name in settings["variants"] if name in VIEWS}
     seeds = range(settings["control_seeds"] if "shuffled" in settings["control"] else 0)
     orders = [derangement(len(pivot), np.random.default_rng(seed)) for seed in seeds]
+    wrong = {f"shuffled {seed}": shuffled(order) for seed, order in zip(seeds, orders, strict=True)}
+    result, seen, (occurrence,) = profile_and_views(pivot, target, variants | wrong, [k_occurrence])
+    beside = Beside()
+    texts = pairs.column(0), pairs.column(1)
+    rows = tokens(texts[0]), tokens(texts[1])
+    add_text_baselines(beside, texts, rows, lm.tokenizer)
+    beside.block["covariates"] = covariates(rows, (pivot, target), occurrence, lm.tokenizer)
+    add_variants(beside, settings["variants"], pivot, target, seen)
     measures, *of_orders = measured(settings["measures"], pivot, target, orders)
     add_measures(beside, measures)
     if name in floors:
         add_floor(beside, floors[name], result, measures)
     if orders:
-        profiles = [shuffled_profile(pivot, target, order) for order in orders]
+        profiles = [seen[f"shuffled {seed}"] for seed in seeds]
         add_shuffled(beside, list(map(control_run, seeds, profiles, of_orders)))
     add_intervals(beside, result)
     if "bits_per_byte" in settings["covariates"]:

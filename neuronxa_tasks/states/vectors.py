@@ -3,8 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
 
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from neuronxa_tasks.states.reading import fetch_all
+
+
+class Sizes(NamedTuple):
+    """How dense and how long the vectors of each layer are.
+
+    Attributes:
+        density: [L] float64, the mean of all NAS.
+        nav: [L] float64, the mean Euclidean norm of the NAV vectors.
+        hidden: [L + 1] float64, that of the hidden states.
+    """
+
+    density: NDArray[Any]
+    nav: NDArray[Any]
+    hidden: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -38,3 +58,13 @@ class SentenceVectors:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """Density and norms, computed when first asked for."""
+        density = [each.mean(dtype=torch.float64) for each in self.nas]
+        nav, hidden = (
+            [torch.linalg.vector_norm(each, dim=1).mean().double() for each in layers]
+            for layers in (self.nav, self.hidden)
+        )
+        return Sizes(*fetch_all([density, nav, hidden]))

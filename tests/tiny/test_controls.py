@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from models import byte_tokenizer, tiny_config, tiny_model
 from transformers import AutoModelForCausalLM
 
-from neuronxa_tasks.alignment.controls import derangement, shuffled_profile, untrained
+from neuronxa_tasks.alignment.controls import derangement, shuffled, untrained
 from neuronxa_tasks.alignment.hits import align, cosine
-from neuronxa_tasks.alignment.profile import profile
+from neuronxa_tasks.alignment.profile import profile, profile_and_views
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.resume.fingerprint import fingerprint
 from neuronxa_tasks.states.encoder import Encoder
@@ -60,7 +60,8 @@ def test_shuffled_is_the_profile_of_reordered_sentences() -> None:
     english, french = mini("eng_Latn")[:30], mini("fra_Latn")[:30]
     order = derangement(30, np.random.default_rng(5))
     by_hand = profile(encode(english), encode([french[i] for i in order]))
-    ours = shuffled_profile(encode(english), encode(french), order)
+    wrong = {"wrong": shuffled(order)}
+    ours = profile_and_views(encode(english), encode(french), wrong)[1]["wrong"]
     for name in ("nas", "nav", "hidden"):
         assert getattr(ours, name).rivals.tolist() == getattr(by_hand, name).rivals.tolist()
 

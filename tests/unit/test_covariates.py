@@ -13,6 +13,9 @@ from hypothesis.extra import numpy as hnp
 from models import byte_tokenizer
 
 from neuronxa_tasks.alignment.covariates import covariates, hub_skewness, k_occurrence, skewness
+from neuronxa_tasks.alignment.hits import cosine
+from neuronxa_tasks.alignment.profile import profile_and_views
+from neuronxa_tasks.alignment.surface import plain_tokens
 from neuronxa_tasks.states.vectors import SentenceVectors
 
 
@@ -25,6 +28,7 @@ def test_k_occurrence(data: st.DataObject, n: int) -> None:
         sum(sum(C[i, m] > C[i, j] for m in range(n)) < k for i in range(n)) for j in range(n)
     ]
     assert k_occurrence(torch.from_numpy(C), k).tolist() == expected
+    assert k_occurrence(torch.from_numpy(C), n + 1).tolist() == [n] * n
 
 
 @given(st.lists(st.integers(0, 9), min_size=2, max_size=20))
@@ -40,15 +44,15 @@ def test_skewness(values: list[int]) -> None:
 def test_a_hub_shows() -> None:
     rng = np.random.default_rng(0)
     pivot, target = (torch.from_numpy(rng.standard_normal((60, 30))) for _ in range(2))
-    (without,) = hub_skewness([pivot], [target])
     shifted = pivot + 1.0  # a common direction, and targets that lie in it to several degrees
-    (with_hubs,) = hub_skewness([shifted], [target])
+    counts = [k_occurrence(cosine(each, target)).numpy() for each in (pivot, shifted)]
+    without, with_hubs = hub_skewness(np.stack(counts))
     assert with_hubs > without + 1
 
 
 def test_few_sentences_have_no_hubs() -> None:
-    vectors = [torch.eye(10)]
-    assert math.isnan(hub_skewness(vectors, vectors)[0])
+    assert math.isnan(hub_skewness(np.array([[1] * 9 + [91]]))[0])
+    assert not math.isnan(hub_skewness(np.array([[10] * 10 + [21]]))[0])
 
 
 def test_all_by_hand() -> None:
@@ -61,7 +65,9 @@ def test_all_by_hand() -> None:
         tokens=(3, 3),
         truncated=0,
     )
-    block = covariates((["bc", "ab"], ["aaab", "cc"]), (pivot, pivot), tokenizer)
+    tokens = plain_tokens(tokenizer, ["bc", "ab"]), plain_tokens(tokenizer, ["aaab", "cc"])
+    _, _, (occurrence,) = profile_and_views(pivot, pivot, {}, [k_occurrence])
+    block = covariates(tokens, (pivot, pivot), occurrence, tokenizer)
     assert block == {
         "fertility": 1.5,
         "unknown_rate": {"pivot": 0.25, "target": 0.5},

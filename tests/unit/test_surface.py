@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models import byte_tokenizer
 
-from neuronxa_tasks.alignment.surface import content_tokens, surface, token_overlap
+from neuronxa_tasks.alignment.surface import content_tokens, plain_tokens, surface, token_overlap
 from neuronxa_tasks.errors import NeuronXAError
 
 MINI = Path(__file__).parents[2] / "neuronxa_tasks" / "text" / "data" / "mini"
@@ -101,7 +101,7 @@ def test_order_of_the_pairs_does_not_matter(pairs: list[tuple[str, str]], random
 def test_special_tokens_are_left_out() -> None:
     tokenizer = byte_tokenizer(bos=True)
     assert len(tokenizer("ab")["input_ids"]) == 3
-    tokens = content_tokens(tokenizer, ["ab", "<s>c"])
+    tokens = content_tokens(tokenizer, plain_tokens(tokenizer, ["ab", "<s>c"]))
     assert [len(each) for each in tokens] == [2, 1]
 
 

@@ -14,12 +14,25 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from neuronxa_tasks.alignment.hits import align, cosine
-from neuronxa_tasks.alignment.variants import centred_cosine, csls, subset, variant_alignments
+from neuronxa_tasks.alignment.profile import profile_and_views
+from neuronxa_tasks.alignment.variants import (
+    VIEWS,
+    centred_cosine,
+    csls,
+    subset,
+    variant_alignments,
+)
 from neuronxa_tasks.names import VARIANTS
 from neuronxa_tasks.states.vectors import SentenceVectors
 
 Vectors = NDArray[np.float64]
-COMPARE = [cosine, centred_cosine, csls]
+
+
+def csls_of(pivot: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return csls(cosine(pivot, target))
+
+
+COMPARE = [cosine, centred_cosine, csls_of]
 
 
 @st.composite
@@ -64,7 +77,7 @@ def test_csls(both: tuple[Vectors, Vectors]) -> None:
     rows = [nearest(C[i]) for i in range(n)]
     columns = [nearest([C[i][j] for i in range(n)]) for j in range(n)]
     expected = [[2 * C[i][j] - rows[i] - columns[j] for j in range(n)] for i in range(n)]
-    np.testing.assert_allclose(matrix(csls, both), expected, atol=1e-12)
+    np.testing.assert_allclose(matrix(csls_of, both), expected, atol=1e-12)
 
 
 @given(pairs(), st.data())
@@ -124,7 +137,7 @@ def test_csls_takes_from_a_hub() -> None:
     pivot = np.array([[2.0, 1.0, 1.0], [1.0, 2.0, 1.0], [1.0, 1.0, 2.0]])
     target = np.array([[1.3, 1.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     assert align([pivot], [target]).forward.tolist() == [1]
-    assert align([pivot], [target], csls).forward.tolist() == [3]
+    assert align([pivot], [target], csls_of).forward.tolist() == [3]
 
 
 def test_subset_is_the_same_for_all_and_keeps_narrow_layers() -> None:
@@ -148,6 +161,11 @@ def test_which_representations_a_variant_has(variant: str) -> None:
             SentenceVectors((nas,), (nav,), (hidden,), (1,) * 9, 0, (signs,), (top,), (up,))
         )
     found = variant_alignments(variant, *sides)
+    _, seen, _ = profile_and_views(*sides, VIEWS)
+    again = variant_alignments(variant, *sides, seen)
+    assert {k: v.rivals.tolist() for k, v in found.items()} == {
+        k: v.rivals.tolist() for k, v in again.items()
+    }
     names = {
         "width_matched": ["nas", "nav"],
         "hidden_sign": ["hidden"],
