@@ -32,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Load the model, examine it, and print what was found; 1 if a check failed."""
+    import torch
+
     from neuronxa_tasks.commands.examination import examine
     from neuronxa_tasks.harness.launch.model_arguments import (
         check_arguments,
@@ -59,4 +61,10 @@ def run(options: argparse.Namespace) -> int:
         device=lm.device,
     )
     print(examination)
+    if lm.model.dtype in (torch.float16, torch.bfloat16) and lm.softmax_dtype is None:
+        print(
+            f"For benchmarks beside it: log-likelihoods are computed in {lm.model.dtype} "
+            "and rounded so coarsely that answers can tie; add softmax_dtype=float32 to "
+            "--model_args. Alignment, BMLAMA-53 and bits per byte do not need it."
+        )
     return 0 if examination.ok else 1

@@ -83,7 +83,18 @@ def test_model_arguments_in_every_form_that_run_takes(
         else [f"{key}={value}" for key, value in given.items()]
     )
     assert main(["doctor", "--device", "cpu", "--model_args", *words]) == 0
-    assert "bfloat16 (" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "bfloat16 (" in out
+    assert "add softmax_dtype=float32" in out
+
+
+@pytest.mark.parametrize("more", ["dtype=bfloat16,softmax_dtype=float32", "dtype=float32"])
+def test_a_softmax_that_rounds_is_told_only_where_it_does(
+    more: str, checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = f"pretrained={checkpoint},{more}"
+    assert main(["doctor", "--device", "cpu", "--model_args", given]) == 0
+    assert "softmax_dtype" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
