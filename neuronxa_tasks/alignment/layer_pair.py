@@ -17,6 +17,9 @@ from neuronxa_tasks.states.memory import side_by_side
 
 Floats: TypeAlias = NDArray[np.float64]
 
+Active: TypeAlias = tuple[Tensor, Tensor]
+"""Tokens at which each neuron is active, [n, F], and tokens, [n]."""
+
 NEIGHBOURS = 10
 """k of every measure that looks at nearest neighbours."""
 
@@ -33,12 +36,15 @@ class LayerPair:
         target: The target's, line-parallel.
         within: Inner products of a language's sentences with each other, [n, n], for each of both.
         across: Inner products of each pivot sentence (rows) with each target sentence, [n, n].
+        active: For both languages the number of tokens at which each neuron is active, [n, F], and
+            the number of tokens, [n]; empty unless a measure needs them.
     """
 
     pivot: Tensor
     target: Tensor
     within: tuple[Floats, Floats]
     across: Floats
+    active: tuple[Active, ...] = ()
 
     @property
     def n(self) -> int:
@@ -77,25 +83,31 @@ class LayerPair:
 
     def paired(self, order: NDArray[np.int64]) -> LayerPair:
         """The same vectors with the target's sentences in another order, [n]."""
+        at = torch.from_numpy(order)
         return LayerPair(
             self.pivot,
-            self.target[torch.from_numpy(order).to(self.target.device)],
+            self.target[at.to(self.target.device)],
             (self.within[0], self.within[1][np.ix_(order, order)]),
             self.across[:, order],
+            (
+                *self.active[:1],
+                *((of[at.to(of.device)], tokens[at]) for of, tokens in self.active[1:]),
+            ),
         )
 
 
-def layer_pair(pivot: Tensor, target: Tensor) -> LayerPair:
+def layer_pair(pivot: Tensor, target: Tensor, active: tuple[Active, ...] = ()) -> LayerPair:
     """Prepare one layer.
 
     Args:
         pivot: [n, F], any float dtype, on any device.
         target: [n, F].
+        active: See `LayerPair`.
     """
     pivot, target = side_by_side(pivot, target)
     one, other = _doubles(pivot, target)
     within = (_products(one, one), _products(other, other))
-    return LayerPair(pivot, target, within, _products(one, other))
+    return LayerPair(pivot, target, within, _products(one, other), active)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +120,14 @@ class Measure:
         least: Sentence pairs that it needs.
         lowest: Least value that is possible; the greatest is 1.
         representations: What it is computed of.
+        counts: Whether it needs `LayerPair.active`.
     """
 
     values: Callable[[LayerPair], Floats]
     least: int
     lowest: float = 0.0
     representations: tuple[str, ...] = ("nas", "nav", "hidden")
+    counts: bool = False
 
 
 def influence(value: float, without: Floats) -> Floats:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from neuronxa_tasks.alignment.layer_pair import Floats, Measure, layer_pair
+from neuronxa_tasks.alignment.layer_pair import Active, Floats, Measure, layer_pair
 from neuronxa_tasks.names import SCORES, measure_metric
 from neuronxa_tasks.schema import MeasuresBlock
 from neuronxa_tasks.states.vectors import SentenceVectors
@@ -62,16 +63,22 @@ def measured(
         if not chosen:
             continue
         layers: list[list[list[Floats]]] = []
-        for one, other in zip(
-            getattr(pivot, representation), getattr(target, representation), strict=True
+        counts = any(measure(name).counts for name in chosen)
+        for place, (one, other) in enumerate(
+            zip(getattr(pivot, representation), getattr(target, representation), strict=True)
         ):
-            pair = layer_pair(one, other)
+            active = (_active(pivot, place), _active(target, place)) if counts else ()
+            pair = layer_pair(one, other, active)
             pairs = [pair, *(pair.paired(order) for order in orders)]
             layers.append([[measure(name).values(each) for name in chosen] for each in pairs])
         for which, each in enumerate(found):
             for place, name in enumerate(chosen):
                 _add(each, name, representation, np.stack([of[which][place] for of in layers]))
     return found
+
+
+def _active(vectors: SentenceVectors, place: int) -> Active:
+    return vectors.active[place], torch.tensor(vectors.tokens, dtype=torch.float64)
 
 
 def _add(found: Measured, name: str, representation: str, values: Floats) -> None:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from neuronxa_tasks.alignment.bits_per_byte import bits_per_byte
 from neuronxa_tasks.alignment.controls import derangement, shuffled, untrained
 from neuronxa_tasks.alignment.covariates import covariates, k_occurrence, number
-from neuronxa_tasks.alignment.measuring import measured
+from neuronxa_tasks.alignment.measuring import measure, measured
 from neuronxa_tasks.alignment.profile import Profile, profile, profile_and_views
 from neuronxa_tasks.alignment.surface import plain_tokens
 from neuronxa_tasks.alignment.variants import VIEWS
@@ -192,7 +192,7 @@ def _each(
     """
     # Tasks with one pivot text follow each other, so that it is encoded once.
     order = sorted(tasks, key=lambda name: (encoder_key(tasks[name]), tasks[name].column(0), name))
-    encoders: dict[tuple[str, str, tuple[str, ...], bool], Encoder] = {}
+    encoders: dict[tuple[str, str, tuple[str, ...], bool, bool], Encoder] = {}
     held = _Held()
     with tqdm(order, desc=description, disable=lm.rank != 0, unit="lang") as progress:
         for name in progress:
@@ -221,11 +221,12 @@ class _Held:
         self._key, self.vectors = key, encode(sentences)
 
 
-def encoder_key(pairs: Pairs) -> tuple[str, str, tuple[str, ...], bool]:
+def encoder_key(pairs: Pairs) -> tuple[str, str, tuple[str, ...], bool, bool]:
     """What of a task's settings makes its encoder: the arguments of `encoder` behind the model."""
     settings = pairs.settings
     variants = tuple(settings["variants"])
-    return settings["tap"], settings["weights"], variants, settings["routed_nav"]
+    counts = any(measure(name).counts for name in settings["measures"])
+    return settings["tap"], settings["weights"], variants, settings["routed_nav"], counts
 
 
 def encoder(
@@ -235,6 +236,7 @@ def encoder(
     weights: Any = "position",
     variants: tuple[str, ...] = (),
     routed_nav: bool = False,
+    counts: bool = False,
 ) -> Encoder:
     """Make the encoder of a run: the options of a task, the rest from the model arguments."""
     batch = lm.batch_size
@@ -248,6 +250,7 @@ def encoder(
         weights=weights,
         variants=variants,
         routed_nav=routed_nav,
+        counts=counts,
         batch_size=batch,
         max_length=lm.max_length,
         add_special_tokens=lm.add_bos_token,

@@ -42,6 +42,7 @@ class Encoder:
         routed_nav: In a mixture of experts, multiply NAV by the routing weight of the expert. Off
             by default, so that NAV is the activation itself, as in a dense model.
         variants: Also give the vectors that these variants compare; see `SentenceVectors`.
+        counts: Also count the tokens at which each neuron is active.
         device: Where token ids are put; by default the device of the model's first weight.
         call: Runs the whole model on token ids [B, T], padded on the right, where that is more
             than its decoder does; see `whole_call`. Costs the logits, [B, T, vocabulary].
@@ -63,6 +64,7 @@ class Encoder:
         add_special_tokens: bool | None = None,
         routed_nav: bool = False,
         variants: Collection[str] = (),
+        counts: bool = False,
         device: torch.device | str | None = None,
         call: Callable[[Tensor], Any] | None = None,
     ) -> None:
@@ -77,7 +79,12 @@ class Encoder:
         self.weights: Weights = weights
         self.batch_size = batch_size
         self._taps = Taps(
-            self.layout, tap, routed_nav=routed_nav, variants=variants, late=call is not None
+            self.layout,
+            tap,
+            routed_nav=routed_nav,
+            variants=variants,
+            counts=counts,
+            late=call is not None,
         )
         self._model = model
         # The first weight may be on the disk, from where accelerate brings it when it is used.
@@ -241,7 +248,7 @@ class Encoder:
         ids = torch.tensor([[*row, *row[-1:] * (longest - len(row))] for row in batch])
         mask = (torch.arange(longest) < lengths.unsqueeze(1)).long()
         device = self.device
-        self._taps.begin(token_weights(lengths, longest, self.weights))
+        self._taps.begin(token_weights(lengths, longest, self.weights), mask)
         if self._call is not None:
             # No mask: the harness gives none either, and no token sees what comes after it.
             self._call(ids.to(device))

@@ -55,6 +55,7 @@ class Taps:
         tap: `gate` reads act(W_gate x), `inner` reads the input of the down projection.
         routed_nav: Multiply the NAV of a routed expert by its routing weight.
         variants: Also read what these compare; a variant that needs nothing is passed over.
+        counts: Also count the tokens at which each neuron is active, whatever their weights.
         late: Place the hooks anew each time the decoder starts, behind those that somebody placed
             for this pass, so that their changes are read too.
 
@@ -69,12 +70,14 @@ class Taps:
         *,
         routed_nav: bool = False,
         variants: Collection[str] = (),
+        counts: bool = False,
         late: bool = False,
     ) -> None:
         self._layout = layout
         self._tap: Tap = tap
         self._routed_nav = routed_nav
         self._also = {READ_FOR[variant] for variant in variants if variant in READ_FOR}
+        self._also |= {"active"} if counts else set()
         self._makes: dict[str, Make] = {"nas": states, "nav": sizes}
         if "top" in self._also:
             self._makes["top"] = top_decile
@@ -84,6 +87,7 @@ class Taps:
         self._starts: torch.utils.hooks.RemovableHandle | None = None
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
         self._tokens: dict[torch.device, Tokens] = {}
+        self._counted: dict[torch.device, Tokens] = {}  # every token with weight 1
         self._neurons: dict[_Place, list[dict[str, Tensor]]] = {}  # each time the hook fired
         self._hidden: list[list[dict[str, Tensor]]] = []  # layer, each time the hook fired
 
@@ -106,13 +110,16 @@ class Taps:
     ) -> None:
         self._remove()
 
-    def begin(self, weights: Tensor) -> None:
+    def begin(self, weights: Tensor, real: Tensor | None = None) -> None:
         """Prepare for one forward pass.
 
         Args:
             weights: [B, T] float32 on the CPU, token weights; each row sums to 1, padding has 0.
+            real: [B, T] on the CPU, 1 at every token and 0 at padding. Where tokens are counted.
         """
         self._tokens = {weights.device: tokens_of(weights)}
+        if real is not None and "active" in self._also:
+            self._counted = {real.device: tokens_of(real.to(torch.float32))}
         self._neurons = {place: [] for place in self._neurons}
         self._hidden = [[] for _ in range(len(self._layout.blocks) + 1)]
 
@@ -124,8 +131,8 @@ class Taps:
                 hooks have seen it themselves.
 
         Returns:
-            `nas`, `nav` and, where asked for, `top` and `up`: one tensor [B, F] float32 per
-            feed-forward network. `hidden` and, where asked for, `signs`: one tensor [B, d]
+            `nas`, `nav` and, where asked for, `top`, `up` and `active`: one tensor [B, F] float32
+            per feed-forward network. `hidden` and, where asked for, `signs`: one tensor [B, d]
             float32 per block and one more, the input of the first block, then the output of each.
 
         Raises:
@@ -236,7 +243,11 @@ class Taps:
         if activation.shape[-1] != neurons.width:
             raise _wrong_width(self._tap, neurons, activation)
         sums = pool(activation, self._tokens_on(activation.device), list(self._makes.values()))
-        return dict(zip(self._makes, sums, strict=True))
+        found = dict(zip(self._makes, sums, strict=True))
+        if "active" in self._also:
+            counted = _on(self._counted, activation.device)
+            (found["active"],) = pool(activation, counted, [states])
+        return found
 
     def _up(self, neurons: DenseNeurons, output: Tensor) -> dict[str, Tensor]:
         if output.shape[-1] == 2 * neurons.width:  # gate and up in one matrix
@@ -252,7 +263,11 @@ class Taps:
         weights = self._tokens_on(tokens.device).weights
         # Row b has the weights of sentence b at its tokens and 0 at all others.
         of_token: Tensor = torch.block_diag(*weights)  # type: ignore[no-untyped-call]
-        names = [*self._makes, *(["up"] if "up" in self._also else [])]
+        counted: Tensor | None = None
+        if "active" in self._also:
+            every = _on(self._counted, tokens.device).weights
+            counted = torch.block_diag(*every)  # type: ignore[no-untyped-call]
+        names = [*self._makes, *sorted(self._also & {"up", "active"})]
         sums = {
             name: weights.new_zeros(len(weights), neurons.count, neurons.each) for name in names
         }
@@ -265,14 +280,15 @@ class Taps:
                     routed = shares[visit.rows, visit.places].abs().to(torch.float32)
                     made = made * routed.unsqueeze(1)
                 sums[name][:, visit.expert] = share @ made
+            if counted is not None:
+                active = states(visit.activation, scratch)
+                sums["active"][:, visit.expert] = counted[:, visit.rows] @ active
             if visit.up is not None and "up" in sums:
                 sums["up"][:, visit.expert] = share @ states(visit.up, scratch)
         return {name: each.flatten(1) for name, each in sums.items()}
 
     def _tokens_on(self, device: torch.device) -> Tokens:
-        if device not in self._tokens:  # an accelerator, or several
-            self._tokens[device] = next(iter(self._tokens.values())).to(device)
-        return self._tokens[device]
+        return _on(self._tokens, device)
 
     def _prove(self, fired: int, place: _Place) -> None:
         if fired == 1:
@@ -309,7 +325,13 @@ class Taps:
     def _forget(self) -> None:
         """Let go of what belongs to one forward pass."""
         self._neurons = {place: [] for place in self._neurons}
-        self._hidden, self._tokens = [], {}
+        self._hidden, self._tokens, self._counted = [], {}, {}
+
+
+def _on(tokens: dict[torch.device, Tokens], device: torch.device) -> Tokens:
+    if device not in tokens:  # an accelerator, or several
+        tokens[device] = next(iter(tokens.values())).to(device)
+    return tokens[device]
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

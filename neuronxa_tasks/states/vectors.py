@@ -45,6 +45,8 @@ class SentenceVectors:
             network. For the variant `top_decile`, else empty.
         up: As `nas`, weighted shares of tokens at which the up projection is positive. For the
             variant `up_sign`, else empty.
+        active: As `nas`, the number of tokens at which a neuron's activation is positive, whatever
+            their weights. For measures of activation probabilities, else empty.
     """
 
     nas: tuple[Tensor, ...]
@@ -55,6 +57,7 @@ class SentenceVectors:
     signs: tuple[Tensor, ...] = ()
     top: tuple[Tensor, ...] = ()
     up: tuple[Tensor, ...] = ()
+    active: tuple[Tensor, ...] = ()
 
     def __len__(self) -> int:
         return len(self.tokens)

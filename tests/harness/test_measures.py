@@ -51,12 +51,12 @@ def results(lm: NeuronXALM) -> Any:
 
 def test_a_run_has_them_as_they_are_by_hand(lm: NeuronXALM, results: Any) -> None:
     text = CORPORA["mini"].load("eng_Latn", "fra_Latn", N)
-    encode = encoder(lm, lm.model)
+    encode = encoder(lm, lm.model, counts=True)
     order = derangement(N, np.random.default_rng(0))
     both = encode(text.pivot), encode(text.target)
     plain, shuffled = measured(MEASURES, *both, [order])
     with untrained(lm, 0) as fresh:
-        at_random = encoder(lm, fresh)
+        at_random = encoder(lm, fresh, counts=True)
         (floor,) = measured(MEASURES, at_random(text.pivot), at_random(text.target))
     block, entry = results["config"]["neuronxa"]["tasks"][FRENCH], results["results"][FRENCH]
     assert block["measures"].keys() == set(MEASURES)

@@ -34,8 +34,18 @@ def drawn(seed: int, n: int = N, width: int = F, noise: float = 1.0) -> tuple[Fl
     return one, one + noise * rng.normal(size=(n, width))
 
 
+TOKENS = 5
+
+
+def counts(vectors: Floats) -> Floats:
+    """Of TOKENS tokens of a sentence, those at which each neuron is active: some whole number."""
+    return np.clip(np.round(2 * vectors + 1), 0, TOKENS)
+
+
 def pair_of(one: Floats, other: Floats) -> LayerPair:
-    return layer_pair(torch.from_numpy(one), torch.from_numpy(other))
+    tokens = torch.full((len(one),), float(TOKENS), dtype=torch.float64)
+    active = [(torch.from_numpy(counts(each)).float(), tokens) for each in (one, other)]
+    return layer_pair(torch.from_numpy(one), torch.from_numpy(other), (active[0], active[1]))
 
 
 def number(name: str, one: Floats, other: Floats) -> float:
@@ -127,9 +137,18 @@ def naive_margin(one: Floats, other: Floats) -> float:
     return float(np.mean(found))
 
 
+def naive_iou(one: Floats, other: Floats) -> float:
+    sets = [
+        {f for f in range(each.shape[1]) if counts(each)[:, f].sum() > 0.5 * TOKENS * len(each)}
+        for each in (one, other)
+    ]
+    return len(sets[0] & sets[1]) / len(sets[0] | sets[1])
+
+
 NAIVE: dict[str, Callable[[Floats, Floats], float]] = {
     "anc": naive_anc,
     "cka": naive_cka,
+    "iou": naive_iou,
     "knn": naive_knn,
     "margin": naive_margin,
     "mrr": naive_mrr,
@@ -202,6 +221,9 @@ def test_within_its_range_and_the_same_in_any_order(seed: int, n: int, width: in
     for name in MEASURES:
         values = measure(name).values(pair_of(one, other))
         assert values.shape == (n,)
+        if np.isnan(values).all():
+            assert name == "iou"  # no neuron is active in most tokens
+            continue
         assert measure(name).lowest - 1e-9 <= values.mean() <= 1 + 1e-9
         again = measure(name).values(pair_of(one[order], other[order]))
         np.testing.assert_allclose(again, values[order], atol=1e-7)
@@ -234,7 +256,7 @@ def test_procrustes_and_the_biased_cka_are_not_near_0_for_noise() -> None:
     assert abs(number("cka", one, other)) < 0.05
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("name", [*WHOLE, "iou"])
 def test_the_spread_of_the_values_is_the_jackknife(name: str) -> None:
     one, other = drawn(8, 40)
     values = measure(name).values(pair_of(one, other))
@@ -244,7 +266,7 @@ def test_the_spread_of_the_values_is_the_jackknife(name: str) -> None:
     ])  # fmt: skip
     error = math.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
     ours = values.std(ddof=1) / math.sqrt(n)
-    exact = name in ("anc", "cka")
+    exact = name in ("anc", "cka", "iou")
     assert ours == pytest.approx(error, rel=1e-6 if exact else 0.15)
     if exact:
         moved = number(name, one, other) + (n - 1) * (without.mean() - without)
@@ -278,6 +300,15 @@ def test_ties_are_as_good_as_chance() -> None:
     assert number("margin", flat, flat) == pytest.approx(0.0, abs=1e-12)
 
 
+def test_iou_does_not_see_which_sentences_belong_together() -> None:
+    one, other = drawn(11, 40, 50)
+    pair = pair_of(one, other)
+    order = np.random.default_rng(0).permutation(40)
+    found = measure("iou").values(pair).mean()
+    assert 0 < found < 1
+    assert measure("iou").values(pair.paired(order)).mean() == pytest.approx(found)
+
+
 def vectors(seed: int, layers: int = 2, flat: bool = False) -> SentenceVectors:
     rng = np.random.default_rng(seed)
 
@@ -287,7 +318,8 @@ def vectors(seed: int, layers: int = 2, flat: bool = False) -> SentenceVectors:
     hidden = some(layers + 1)
     if flat:
         hidden = (torch.ones(N, F), *hidden[1:])
-    return SentenceVectors(some(layers), some(layers), hidden, (5,) * N, 0)
+    active = tuple((TOKENS * each).round() for each in some(layers))
+    return SentenceVectors(some(layers), some(layers), hidden, (TOKENS,) * N, 0, active=active)
 
 
 def test_layers_and_their_mean() -> None:
@@ -318,7 +350,7 @@ def test_another_order_is_the_same_as_other_sentences() -> None:
     at = torch.from_numpy(order)
     moved = SentenceVectors(
         *(tuple(each[at] for each in getattr(other, what)) for what in ("nas", "nav", "hidden")),
-        other.tokens, 0,
+        other.tokens, 0, active=tuple(each[at] for each in other.active),
     )  # fmt: skip
     (expected,) = measured(MEASURES, one, moved)
     assert shuffled.block.keys() == expected.block.keys()
