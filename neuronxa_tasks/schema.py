@@ -216,12 +216,14 @@ class NeuronXABlock(_Blocks, total=False):
 
     `means` and `kept` are absent in files of older versions; `pairs` is there where all pairs were
     asked for. `kept` names the tasks whose result, or whose control on untrained weights, was read
-    from the cache of an earlier run: they are as trustworthy as that folder.
+    from the cache of an earlier run: they are as trustworthy as that folder. `auto_batch` is the
+    most sentences of a pass where no batch size was given; else `config.batch_size` says it.
     """
 
     means: list[MeanBlock]
     pairs: list[PairsBlock]
     kept: list[str]
+    auto_batch: int
 
 
 class RivalsBlock(TypedDict):

@@ -19,6 +19,7 @@ import torch
 from accelerate import Accelerator
 from lm_eval.models.huggingface import HFLM
 
+from neuronxa_tasks.harness.batch import batch_size, nothing_said
 from neuronxa_tasks.harness.matrices import matrices
 from neuronxa_tasks.harness.means import mean_blocks
 from neuronxa_tasks.harness.printed_table import recorded
@@ -262,6 +263,8 @@ def _record(
     )
     if pairs:
         block["pairs"] = pairs
+    if nothing_said(lm):
+        block["auto_batch"] = batch_size(lm)
     setattr(lm, _RECORD, block)
     recorded(block)
 

@@ -49,7 +49,18 @@ def summary(block: NeuronXABlock) -> str:
     means = {tuple(mean["tasks"]): mean for mean in block.get("means", [])}
     tables = [_table(tasks, means.get(tuple(sorted(tasks)))) for tasks in groups.values()]
     tables += [table for tasks in groups.values() for table in measure_tables(tasks)]
-    return "\n\n".join([*tables, *_random(block), _HOW_TO_READ]) if tables else ""
+    feet = [*_random(block), _HOW_TO_READ, *_batch(block)]
+    return "\n\n".join([*tables, *feet]) if tables else ""
+
+
+def _batch(block: NeuronXABlock) -> list[str]:
+    size = block.get("auto_batch")
+    if size is None:
+        return []
+    return [
+        f"--batch_size was not given: alignment took auto (up to {size} sentences in a pass, cut "
+        "by length),\nbenchmarks take the harness' 1."
+    ]
 
 
 def _random(block: NeuronXABlock) -> list[str]:

@@ -17,6 +17,7 @@ from neuronxa_tasks.alignment.measuring import measure, measured
 from neuronxa_tasks.alignment.profile import Profile, profile, profile_and_views
 from neuronxa_tasks.alignment.surface import plain_tokens
 from neuronxa_tasks.alignment.variants import VIEWS
+from neuronxa_tasks.harness.batch import batch_size
 from neuronxa_tasks.harness.blocks import (
     Beside,
     add_floor,
@@ -39,7 +40,6 @@ from neuronxa_tasks.text.sentence_pairs import Pairs
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_BATCH = 32
 
 T = TypeVar("T")
 
@@ -239,9 +239,6 @@ def encoder(
     counts: bool = False,
 ) -> Encoder:
     """Make the encoder of a run: the options of a task, the rest from the model arguments."""
-    batch = lm.batch_size
-    if not isinstance(batch, int):  # "auto": start high; the encoder halves when memory runs out
-        batch = lm.max_batch_size or DEFAULT_BATCH
     whole = whole_call(lm)
     return Encoder(
         model,
@@ -251,7 +248,7 @@ def encoder(
         variants=variants,
         routed_nav=routed_nav,
         counts=counts,
-        batch_size=batch,
+        batch_size=batch_size(lm),
         max_length=lm.max_length,
         add_special_tokens=lm.add_bos_token,
         device=lm.device,

@@ -107,9 +107,11 @@ def test_plain_harness_command(
     done = command(
         "lm_eval", "run", "--model", "hf", "--model_args", f"pretrained={checkpoint}",
         "--include_path", path, "--tasks", TASKS, "--metadata", metadata(data_dir),
-        "--output_path", "out", "--batch_size", "auto", "--device", "cpu",
+        "--output_path", "out", "--device", "cpu",
     )  # fmt: skip
-    check(done, expected)
+    results = check(done, expected)
+    assert results["config"]["neuronxa"]["auto_batch"] == 64  # nothing was said
+    assert results["config"]["batch_size"] == 1
 
 
 def test_notebook(
@@ -132,7 +134,7 @@ Path("out").mkdir()
 Path("out/results_x.json").write_text(json.dumps(results, default=handle_non_serializable))
 """
     done = command(Path(sys.executable).name, "-c", script)
-    check(done, expected)
+    assert check(done, expected)["config"]["neuronxa"]["auto_batch"] == 64
 
 
 def test_entry_point_names_the_model() -> None:

@@ -115,6 +115,11 @@ def test_the_table_has_all_that_a_score_is_compared_with() -> None:
     assert "strict nearest neighbours" in summary(run_block())
 
 
+def test_a_batch_that_nobody_chose_is_told() -> None:
+    assert "--batch_size" not in summary(run_block())
+    assert "up to 48 sentences in a pass" in summary(run_block() | {"auto_batch": 48})
+
+
 def test_measures_have_tables_of_their_own_with_their_controls() -> None:
     block = run_block()
     for task, values in zip(block["tasks"].values(), ([0.5, 0.25], [0.5, None]), strict=True):

@@ -13,7 +13,7 @@ from lm_eval.evaluator_utils import get_sample_size
 from lm_eval.filters import build_filter_ensemble
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.harness.tasks.caller import frames
+from neuronxa_tasks.harness.frames import frames
 
 
 class BareTask(Task):  # type: ignore[misc]

@@ -6,17 +6,16 @@ the frame of `simple_evaluate`.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import FrameType
 from typing import Any
 
 from lm_eval.utils import simple_parse_args_string
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.answers import refuse_unkeyed
+from neuronxa_tasks.harness.frames import arguments_of_the_call
 
 _ARGUMENTS: ContextVar[Collection[str] | None] = ContextVar("model arguments", default=None)
 
@@ -32,7 +31,7 @@ def checked_call() -> Collection[str]:
     """
     if (told := _ARGUMENTS.get()) is not None:  # before the call, which checks again
         return told
-    given = _arguments()
+    given = arguments_of_the_call()
     refuse_unkeyed(given.get("lm"))
     _refuse_lost(given.get("metadata"), given.get("task_manager"))
     arguments = given.get("model_args")
@@ -49,21 +48,6 @@ def arguments_of_the_run(names: Collection[str]) -> Iterator[None]:
         yield
     finally:
         _ARGUMENTS.reset(token)
-
-
-def frames(name: str) -> Iterator[FrameType]:
-    """Functions of a name that are being executed, the innermost first."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name == name:
-            yield frame
-        frame = frame.f_back
-
-
-def _arguments() -> Mapping[str, Any]:
-    """Local names of `simple_evaluate`; none where the harness was called in another way."""
-    found = (frame.f_locals for frame in frames("simple_evaluate"))
-    return next((names for names in found if "model_args" in names), {})
 
 
 def _refuse_lost(metadata: object, manager: Any) -> None:
