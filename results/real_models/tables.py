@@ -1,0 +1,110 @@
+"""The tables of the study, from its runs: `python results/real_models/tables.py OUT/runs > tables.md`.
+
+What the commands of the package do not print: all scores of a language beside each other, the mean
+curve over layers, and the claims of the plan with what was found. A stage that is not there yet is
+left out; a claim that needs it is said to be open.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from neuronxa_tasks.results import read_results
+from neuronxa_tasks.text.languages import language
+
+SCORES = ("nasca", "navca", "mexa")
+COLUMNS = (
+    *SCORES, "nasca_centred", "mexa_centred", "nasca_csls", "mexa_csls", "nasca_floor", "surface",
+)  # fmt: skip
+ACCURACIES = {"xnli": 1 / 3, "xstorycloze": 1 / 2, "xcopa": 1 / 2, "bmlama53": None}
+"""Benchmarks and their chance."""
+
+
+def row(cells: Iterable[object]) -> None:
+    """Print one row of a Markdown table."""
+    print("|", " | ".join(str(cell) for cell in cells), "|")
+
+
+def table(title: str, columns: Sequence[str]) -> None:
+    """Print a title and the head of a Markdown table."""
+    print(f"\n## {title}\n")
+    row(columns)
+    row("---" for _ in columns)
+
+
+def number(value: float) -> str:
+    """Three digits, or a dash for no number."""
+    return "–" if pd.isna(value) else f"{value:.3f}"
+
+
+def wide(frame: pd.DataFrame) -> pd.DataFrame:
+    """Languages of one model by metric; accuracies under the benchmark's name."""
+    frame = frame.assign(
+        column=frame.metric.where(
+            frame.kind == "alignment",
+            frame.benchmark + frame.metric.map({"acc": "", "acc_sum": " sum"}),
+        )
+    )
+    wanted = frame[frame.column.notna() & ~frame.benchmark.str.contains("tatoeba")]
+    return wanted.pivot_table(index="language", columns="column", values="value")
+
+
+def languages(model: str, scores: pd.DataFrame) -> None:
+    """All scores of every language that has an accuracy, or of all."""
+    accuracies = [name for name in scores if str(name).split()[0] in ACCURACIES]
+    shown = scores[scores[accuracies].notna().any(axis=1)] if accuracies else scores
+    columns = [name for name in COLUMNS if name in scores] + accuracies
+    table(f"{model}: languages", ["language", *columns])
+    for code, values in shown.iterrows():
+        row([language(str(code)).name, *(number(values[name]) for name in columns)])
+    row(["mean", *(number(shown[name].mean()) for name in columns)])
+    row(["languages", *(int(shown[name].notna().sum()) for name in columns)])
+
+
+def above_chance(frame: pd.DataFrame) -> None:
+    """In how many languages an accuracy is clear of chance."""
+    table("Above chance by 1.96 standard errors", ["model", "benchmark", "languages", "clear"])
+    for (model, benchmark), group in frame[frame.metric == "acc"].groupby(["model", "benchmark"]):
+        chance = ACCURACIES.get(str(benchmark))
+        if chance is not None:
+            clear = (group.value - 1.96 * group.stderr > chance).sum()
+            row([model, benchmark, len(group), int(clear)])
+
+
+def curves(layers: pd.DataFrame) -> None:
+    """Mean over languages of the hit rate, layer by layer."""
+    table("Layers: mean rate over languages", ["model", "states", "languages", "rates"])
+    for (model, states), group in layers.groupby(["model", "representation"]):
+        curve = group.groupby("layer").rate.mean()
+        peak = curve.idxmax() / curve.index.max()
+        count = group.language.nunique()
+        rates = " ".join(f"{rate:.2f}" for rate in curve)
+        row([model, f"{states}, peak at {peak:.0%} of the depth", count, rates])
+
+
+def main(argv: Sequence[str]) -> None:
+    """Print all tables."""
+    results = read_results(
+        [Path(each) for each in argv], duplicates="latest", mixed="separate",
+        names={}, refuse_idle=False,
+    )  # fmt: skip
+    frame = results.frame.assign(model=results.frame.model.map(lambda name: Path(name).name))
+    layers = results.layers.assign(model=results.layers.model.map(lambda name: Path(name).name))
+    for model, group in frame.groupby("model"):
+        languages(str(model), wide(group))
+    above_chance(frame)
+    flores = layers[layers.benchmark.str.startswith("neuronxa_flores")]
+    curves(flores[flores.representation.isin(["nas", "nav", "hidden"])])
+    means = frame[frame.metric.isin(SCORES)].groupby(["model", "benchmark", "metric"]).value
+    table("Means", ["model", "text", "score", "languages", "mean"])
+    for (model, benchmark, metric), group in means:
+        row([model, benchmark, metric, len(group), number(float(np.mean(group)))])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
