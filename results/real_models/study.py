@@ -95,6 +95,7 @@ MODELS = {
     "gemma": ("gemma-3-270m", 200),
     "smollm2": ("smollm2-135m", 100),
     "qwen": ("qwen2.5-coder-0.5b", 100),
+    "qwen-1.5b": ("qwen2.5-coder-1.5b", 100),
 }
 """Short name of each model: its folder, and items per language (BMLAMA-53: 100 for all)."""
 

