@@ -1,4 +1,6 @@
-"""The tables of the study, from its runs: `python results/real_models/tables.py OUT/runs > tables.md`.
+"""The tables of the study, from its runs.
+
+    python results/real_models/tables.py OUT/runs > tables.md
 
 What the commands of the package do not print: all scores of a language beside each other, the mean
 curve over layers, and the claims of the plan with what was found. A stage that is not there yet is
