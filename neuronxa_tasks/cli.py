@@ -19,11 +19,13 @@ from neuronxa_tasks.commands import (
     fetch,
     gate,
     leaderboard,
+    link,
     path,
     report,
     sweep,
     tasks,
     transfer,
+    unlink,
 )
 from neuronxa_tasks.commands import list as list_
 from neuronxa_tasks.commands.exit_codes import exit_code
@@ -33,6 +35,7 @@ examples:
   neuronxa run --model hf-neuronxa --model_args pretrained=DIR_OR_NAME \\
       --tasks neuronxa_flores_xnli,xnli --output_path out
   lm_eval run --model hf --include_path "$(neuronxa path)" ...    the plain harness command
+  neuronxa link                                                   ... without that flag from now on
   neuronxa list french                                            tasks and codes of a language
   neuronxa doctor --model_args pretrained=NAME                    will a run work?
   neuronxa fetch flores200                                        the official archive, once
@@ -46,6 +49,8 @@ examples:
 
 _VERBS = (
     (path, "print the folder of the task configs"),
+    (link, "copy the task configs into the harness, for the plain command"),
+    (unlink, "take them out again"),
     (list_, "our tasks, groups and languages; searchable"),
     (doctor, "look at a model and say whether a full run will work"),
     (fetch, "download a corpus once"),

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.harness.link import warn_if_stale
 
 ALIAS = "hf-neuronxa"
 REQUEST = "neuron_states"
@@ -74,6 +75,7 @@ def teach() -> None:
     setattr(HFLM, REQUEST, model.neuron_states)
     setattr(LM, REQUEST, refuse)
     _plain_errors()
+    warn_if_stale(task_configs())
 
 
 def refuse(lm: object, requests: object) -> None:

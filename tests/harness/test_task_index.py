@@ -10,7 +10,13 @@ import pytest
 from commands import Command
 from lm_eval.tasks._index import Entry, TaskIndex
 
-from neuronxa_tasks.harness.launch.task_index import items, needed_names, suffices
+from neuronxa_tasks.harness.launch.task_index import (
+    _harness_index,
+    items,
+    needed_names,
+    suffices,
+)
+from neuronxa_tasks.harness.link import MARKER, link
 from neuronxa_tasks.harness.plugin import task_configs
 
 pytestmark = pytest.mark.harness
@@ -139,6 +145,21 @@ def test_what_is_replaced_is_told_as_the_harness_tells_it(
         index = TaskIndex.build(paths)
     assert index["neuronxa_mini_fra_Latn"].yaml_path == mine / "mini.yaml"
     assert told == [each for each in expected if "neuronxa_mini_fra_Latn" in each]
+
+
+def test_copies_of_ours_inside_the_harness_are_passed_over(harness: Path, told: list[str]) -> None:
+    link(task_configs(), harness)
+    with needed_names(["xnli_fr"]) as names:
+        index = TaskIndex.build([harness, task_configs()])
+    assert index["neuronxa_mini_fra_Latn"].yaml_path.is_relative_to(task_configs())
+    assert {"xnli_fr", "neuronxa_foreign"} < set(names)
+    assert told == []
+    write(harness / "neuronxa", own=PLAIN.format(name="neuronxa_own"))
+    (harness / "neuronxa" / MARKER).unlink()  # no link, but somebody's folder
+    _harness_index.cache_clear()
+    with needed_names(["neuronxa_own"]) as names:
+        TaskIndex.build([harness, task_configs()])
+    assert "neuronxa_own" in names
 
 
 def test_an_error_leaves_the_harness_as_it_was(harness: Path) -> None:

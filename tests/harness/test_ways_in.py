@@ -114,6 +114,48 @@ def test_plain_harness_command(
     assert results["config"]["batch_size"] == 1
 
 
+@pytest.fixture
+def copied_harness(tmp_path: Path) -> Path:
+    """A folder for PYTHONPATH with the harness in it, but with few tasks, to be changed."""
+    import lm_eval
+
+    real, copy = Path(lm_eval.__file__).parent, tmp_path / "site" / "lm_eval"
+    (copy / "tasks").mkdir(parents=True)
+    for place, but in ((real, "tasks"), (real / "tasks", "")):
+        for path in place.iterdir():
+            if path.name != but and (place == real or path.suffix == ".py"):
+                (copy / path.relative_to(real)).symlink_to(path)
+    return tmp_path / "site"
+
+
+def test_linked_the_literal_command_needs_no_flag(
+    command: Command, checkpoint: Path, copied_harness: Path
+) -> None:
+    root = Path(__file__).parents[2]
+    path = {"PYTHONPATH": f"{copied_harness}:{root}"}
+    python = Path(sys.executable).name
+    done = command(python, "-m", "neuronxa_tasks", "link", **path)
+    linked = copied_harness / "lm_eval" / "tasks" / "neuronxa"
+    assert done.code == 0, done.err
+    assert f"task configs are copied to {linked}" in done.out
+
+    done = command(
+        python, "-m", "lm_eval", "run", "--model", "hf", "--model_args", f"pretrained={checkpoint}",
+        "--tasks", "neuronxa_mini_fra_Latn", "--metadata", '{"n": 20}', "--output_path", "out",
+        "--device", "cpu", **path,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    results = done.results
+    assert results["config"]["neuronxa"]["tasks"]["neuronxa_mini_fra_Latn"]["n"] == 20
+    source = results["configs"]["neuronxa_mini_fra_Latn"]["metadata"]["config_source"]
+    assert source == str(linked / "mini" / "neuronxa_mini_fra_Latn.yaml")
+    assert "overrides" not in done.err
+
+    done = command(python, "-m", "neuronxa_tasks", "unlink", **path)
+    assert done.code == 0, done.err
+    assert not linked.exists()
+
+
 def test_notebook(
     command: Command, checkpoint: Path, data_dir: Path, expected: dict[str, Any], tmp_path: Path
 ) -> None:

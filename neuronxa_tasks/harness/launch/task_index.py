@@ -17,6 +17,7 @@ from lm_eval.tasks import manager
 from lm_eval.tasks._index import Entry, Kind, TaskIndex
 
 from neuronxa_tasks.harness.launch.catalogue import own_name
+from neuronxa_tasks.harness.link import linked_folder
 from neuronxa_tasks.harness.plugin import task_configs
 
 logger = logging.getLogger("lm_eval.tasks._index")
@@ -132,6 +133,11 @@ def _joined(own: Path, included: Index) -> Index:
 
 @cache
 def _harness_index(folder: Path) -> Mapping[str, Entry]:
-    """The harness' own tasks; read once for all runs of a process."""
+    """The harness' own tasks, without copies of ours; read once for all runs of a process."""
     index: Index = _BUILD([folder])
-    return index
+    linked = linked_folder(folder)
+    return {
+        name: each
+        for name, each in index.items()
+        if linked is None or each.yaml_path is None or linked not in each.yaml_path.parents
+    }
