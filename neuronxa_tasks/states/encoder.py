@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,6 +17,7 @@ from neuronxa_tasks.states.batches import cut
 from neuronxa_tasks.states.layout import Layout
 from neuronxa_tasks.states.locate import locate
 from neuronxa_tasks.states.memory import Room, free_cached, out_of_memory
+from neuronxa_tasks.states.reading import fetch_all
 from neuronxa_tasks.states.taps import Pooled, Taps
 from neuronxa_tasks.states.vectors import SentenceVectors
 
@@ -136,9 +139,10 @@ class Encoder:
             places[ids].append(i)
         room = Room(len(inputs))
         with torch.inference_mode(), self._taps:
-            for start, stop in self._batches(distinct, places, sentences, room):
+            for start, stop in self._batches(distinct, places, room):
                 if progress is not None:
                     progress(sum(len(places[ids]) for ids in distinct[start:stop]))
+            self._check_finite(room.filled, sentences)
         return SentenceVectors(
             tokens=tuple(len(ids) for ids in inputs),
             truncated=truncated,
@@ -188,14 +192,13 @@ class Encoder:
         self,
         distinct: list[tuple[int, ...]],
         places: dict[tuple[int, ...], list[int]],
-        sentences: Sequence[str],
         room: Room,
     ) -> Iterator[tuple[int, int]]:
         """Fill `room`; yield start and stop of the rows that are done."""
         start, sizes = 0, self._cut(distinct)
         while start < len(distinct):
             batch = distinct[start : start + sizes[0]]
-            lacking = self._batch(batch, [places[ids] for ids in batch], sentences, room)
+            lacking = self._batch(batch, [places[ids] for ids in batch], room)
             if not lacking:
                 yield start, start + len(batch)
                 start += len(batch)
@@ -215,21 +218,13 @@ class Encoder:
             logger.warning("Out of memory; going on with batches of %d.", self.batch_size)
             sizes = self._cut(distinct[start:])
 
-    def _batch(
-        self,
-        batch: list[tuple[int, ...]],
-        places: list[list[int]],
-        sentences: Sequence[str],
-        room: Room,
-    ) -> str:
+    def _batch(self, batch: list[tuple[int, ...]], places: list[list[int]], room: Room) -> str:
         """Put the vectors of one batch into `room`; returns what was said where memory ran out.
 
         The error itself would keep the tensors of the failed pass alive.
         """
         try:
-            pooled = self._forward(batch)
-            self._check_finite(pooled, sentences, [of[0] for of in places])
-            room.put(pooled, places)
+            room.put(self._forward(batch), places)
         except Exception as error:
             if not out_of_memory(error):
                 raise
@@ -242,7 +237,7 @@ class Encoder:
     def _forward(self, batch: list[tuple[int, ...]]) -> Pooled:
         """Sentence vectors of one batch, padded on the right."""
         lengths = torch.tensor([len(ids) for ids in batch])
-        longest = int(lengths.max())
+        longest = max(map(len, batch))
         # Padding is masked, so any id will do. The last token is at home in the embedding, which
         # a pad token need not be, and makes no activation that overflows.
         ids = torch.tensor([[*row, *row[-1:] * (longest - len(row))] for row in batch])
@@ -259,19 +254,21 @@ class Encoder:
         )
         return self._taps.end(output[0])
 
-    def _check_finite(self, pooled: Pooled, sentences: Sequence[str], rows: Sequence[int]) -> None:
+    def _check_finite(self, vectors: Pooled, sentences: Sequence[str]) -> None:
         # NAS of NaN is 0: it hides what NAV shows.
-        for kind, name in (("neuron activations", "nav"), ("hidden states", "hidden")):
-            layers = pooled[name]
-            device = layers[0].device
-            # NaN and infinity pass through a maximum; together, so that an accelerator is waited
-            # for once.
-            finite = torch.stack([each.abs().amax(dim=1).to(device) for each in layers]).isfinite()
-            if not bool(finite.all()):
-                layer, row = (int(i) for i in (~finite).nonzero()[0])
+        kinds = {"nav": "neuron activations", "hidden": "hidden states"}
+        # NaN and infinity pass through a maximum.
+        largest = [
+            [torch.linalg.vector_norm(each, ord=math.inf, dim=1) for each in vectors[name]]
+            for name in kinds
+        ]
+        for kind, found in zip(kinds.values(), fetch_all(largest), strict=True):
+            finite = np.isfinite(found)
+            if not finite.all():
+                layer, row = (int(i) for i in np.argwhere(~finite)[0])
                 if kind == "neuron activations":
                     layer = self.layout.layers[layer]  # some blocks of a hybrid have none
-                raise _not_finite(kind, layer, _named(sentences, rows[row]), self._model.dtype)
+                raise _not_finite(kind, layer, _named(sentences, row), self._model.dtype)
 
 
 def embedding_rows(model: Any) -> int | None:

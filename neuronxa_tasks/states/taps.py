@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import Tap
-from neuronxa_tasks.states.experts import expert_activations, routing
+from neuronxa_tasks.states.experts import OwnActivations, expert_activations, routing
 from neuronxa_tasks.states.layout import DenseNeurons, Layout, RoutedNeurons
 from neuronxa_tasks.states.pooling import (
     Make,
@@ -86,6 +86,7 @@ class Taps:
         self._late = late
         self._starts: torch.utils.hooks.RemovableHandle | None = None
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
+        self._own: dict[str, OwnActivations] = {}
         self._tokens: dict[torch.device, Tokens] = {}
         self._counted: dict[torch.device, Tokens] = {}  # every token with weight 1
         self._neurons: dict[_Place, list[dict[str, Tensor]]] = {}  # each time the hook fired
@@ -186,10 +187,13 @@ class Taps:
         add = self._handles.append
         of_tap = keep(self._tap)
         if isinstance(neurons, RoutedNeurons):
+            own = self._own.setdefault(neurons.name, OwnActivations(neurons, self._tap))
+            if own.module is not None and "up" not in self._also:
+                add(own.module.register_forward_hook(lambda _, __, output: own.keep(output)))
             add(
-                neurons.experts.register_forward_pre_hook(
-                    lambda _, args, kwargs: of_tap(
-                        self._routed(neurons, [*args, *kwargs.values()])
+                neurons.experts.register_forward_hook(
+                    lambda _, args, kwargs, __: of_tap(
+                        self._routed(neurons, own, [*args, *kwargs.values()])
                     ),
                     with_kwargs=True,
                 )
@@ -257,7 +261,9 @@ class Taps:
         (sums,) = pool(output, self._tokens_on(output.device), [states])
         return {"up": sums}
 
-    def _routed(self, neurons: RoutedNeurons, values: list[Any]) -> dict[str, Tensor]:
+    def _routed(
+        self, neurons: RoutedNeurons, own: OwnActivations, values: list[Any]
+    ) -> dict[str, Tensor]:
         """Vectors [B, experts * F_expert]; 0 where a token did not go to the expert."""
         tokens, index, shares = routing(neurons, values)
         weights = self._tokens_on(tokens.device).weights
@@ -271,7 +277,7 @@ class Taps:
         sums = {
             name: weights.new_zeros(len(weights), neurons.count, neurons.each) for name in names
         }
-        for visit in expert_activations(neurons, self._tap, tokens, index):
+        for visit in expert_activations(neurons, self._tap, tokens, index, own):
             share = of_token[:, visit.rows]
             scratch = visit.activation.new_empty(visit.activation.shape, dtype=torch.float32)
             for name, make in self._makes.items():

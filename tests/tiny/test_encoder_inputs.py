@@ -148,7 +148,7 @@ def test_a_poisoned_weight_names_layer_sentence_and_dtype(value: float) -> None:
     poison(value)(model)
     long = "It rained. " * 40
     with pytest.raises(NeuronXAError) as caught:
-        Encoder(model, byte_tokenizer())(["A dog.", long])
+        Encoder(model, byte_tokenizer())([long, "A dog."])
     message = str(caught.value)
     assert "The neuron activations of layer 2 are NaN or infinite for sentence" in message
     assert "It rained." in message

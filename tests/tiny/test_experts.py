@@ -12,7 +12,9 @@ from torch import nn
 from transformers.integrations.finegrained_fp8 import FP8Experts
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.states import experts
 from neuronxa_tasks.states.encoder import Encoder
+from neuronxa_tasks.states.experts import OwnActivations
 from neuronxa_tasks.states.families import FAMILIES
 from neuronxa_tasks.states.layout import RoutedNeurons
 from neuronxa_tasks.states.locate import locate
@@ -48,6 +50,38 @@ def test_implementations_agree(model_type: str, tap: Any) -> None:
         for name in ("nas", "nav", "hidden"):
             for one, two in zip(getattr(eager, name), getattr(other, name), strict=True):
                 torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-4 * float(one.abs().max()))
+
+
+def test_what_the_experts_show_is_read_and_not_computed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once per layer it is compared; where the order is another one, it is left alone."""
+    made: list[int] = []
+    recompute = experts._recomputed
+
+    def noting(neurons: RoutedNeurons, tap: Any, expert: int, tokens: torch.Tensor) -> Any:
+        made.append(expert)
+        return recompute(neurons, tap, expert, tokens)
+
+    monkeypatch.setattr(experts, "_recomputed", noting)
+    model = tiny_model("mixtral")
+    layers = len(routed_of(model))
+    take, found = OwnActivations.take, {}
+    for way, wrong in (("eager", False), ("grouped_mm", False), ("grouped_mm", True)):
+        model.set_experts_implementation(way)
+        if wrong:
+            monkeypatch.setattr(OwnActivations, "take", lambda *args: take(*args).flip(0))
+        made.clear()
+        found[way, wrong] = Encoder(model, TOKENIZER)(TEXT)
+        if way == "grouped_mm" and not wrong:
+            assert len(made) == layers  # with one expert each, in the only pass
+        else:
+            assert len(made) > 3 * layers
+    one, *others = found.values()
+    for other in others:
+        for name in ("nas", "nav"):
+            for a, b in zip(getattr(one, name), getattr(other, name), strict=True):
+                torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("model_type", ROUTED)
@@ -112,17 +146,17 @@ def test_memory_is_that_of_one_expert_and_one_layer(monkeypatch: pytest.MonkeyPa
 
 def test_experts_without_matrices_are_refused() -> None:
     model = tiny_model("mixtral")
-    experts = model.model.layers[1].mlp.experts
-    experts.gate_up_proj = nn.Parameter(experts.gate_up_proj.to(torch.uint8), requires_grad=False)
+    layer = model.model.layers[1].mlp.experts
+    layer.gate_up_proj = nn.Parameter(layer.gate_up_proj.to(torch.uint8), requires_grad=False)
     with pytest.raises(NeuronXAError, match=r"`layers.1.mlp.experts` .* quantised"):
         locate(model)
 
 
 def test_float8_experts_are_refused_by_name() -> None:
     model = tiny_model("qwen3_moe")
-    experts = FP8Experts(model.config, block_size=(16, 16))
-    assert experts.gate_up_proj.dtype == torch.float8_e4m3fn
-    model.model.layers[1].mlp.experts = experts
+    of_float8 = FP8Experts(model.config, block_size=(16, 16))
+    assert of_float8.gate_up_proj.dtype == torch.float8_e4m3fn
+    model.model.layers[1].mlp.experts = of_float8
     with pytest.raises(
         NeuronXAError, match=r"`layers.1.mlp.experts` .*FP8Experts.* float8_e4m3fn: .* bfloat16"
     ):

@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from models import byte_tokenizer, tiny_model
 
 from neuronxa_tasks.alignment.controls import derangement, shuffled
 from neuronxa_tasks.alignment.covariates import k_occurrence
 from neuronxa_tasks.alignment.profile import profile, profile_and_views
 from neuronxa_tasks.alignment.variants import VIEWS
+from neuronxa_tasks.states.encoder import Encoder
 from neuronxa_tasks.states.reading import fetch, fetch_all
 from neuronxa_tasks.states.vectors import SentenceVectors
 
-READS = ("item", "cpu", "tolist", "numpy", "__bool__", "__int__", "__float__", "__index__")
+READS = (
+    "item",
+    "cpu",
+    "tolist",
+    "numpy",
+    "nonzero",
+    "unique",
+    "bincount",
+    "__bool__",
+    "__int__",
+    "__float__",
+    "__index__",
+)
 """What of a tensor waits for its device, as long as it is not in main memory."""
 
 
 @contextmanager
 def counted_reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Note each reading of a tensor; `fetch_all` reads with `.cpu().numpy()`, which counts one."""
+    """Note each reading of a tensor by this package; not those of a model's own code."""
     seen: list[str] = []
+
+    def noting(name: str) -> Callable[..., Any]:
+        original = getattr(torch.Tensor, name)
+
+        def reading(self: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+            module = sys._getframe(1).f_globals["__name__"]
+            came_from_cpu = getattr(self, "came_from_cpu", False)  # `.cpu().numpy()` reads once
+            if module.startswith(("neuronxa_tasks.", __name__)) and not came_from_cpu:
+                seen.append(name)
+            found = original(self, *args, **kwargs)
+            if name == "cpu":
+                found.came_from_cpu = True
+            return found
+
+        return reading
+
     with monkeypatch.context() as patch:
         for name in READS:
-            original = getattr(torch.Tensor, name)
-
-            def reading(self: torch.Tensor, *args: object, _of=original, _name=name):  # type: ignore[no-untyped-def]
-                if not getattr(self, "came_from_cpu", False):
-                    seen.append(_name)
-                found = _of(self, *args)
-                if _name == "cpu":
-                    found.came_from_cpu = True
-                return found
-
-            patch.setattr(torch.Tensor, name, reading)
+            patch.setattr(torch.Tensor, name, noting(name))
         yield seen
 
 
@@ -67,7 +89,28 @@ def test_reads_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     with counted_reads(monkeypatch) as seen:
         one = torch.tensor([1.5])
         _ = float(one), one.tolist(), bool(one), one.item()
-    assert len(seen) >= 4
+    assert seen == ["__float__", "tolist", "__bool__", "item"]
+
+
+@pytest.mark.tiny
+@pytest.mark.parametrize(
+    ("model_type", "sizes", "of_a_layer"),
+    [("llama", {}, 0), ("mixtral", {}, 1), ("mixtral", {"num_local_experts": 12}, 1)],
+)
+def test_a_pass_reads_as_often_whatever_the_layers_and_experts(
+    model_type: str, sizes: dict[str, int], of_a_layer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a mixture one reading per layer: how many tokens each expert has."""
+    counts = []
+    for layers in (2, 6):
+        model = tiny_model(model_type, num_hidden_layers=layers, **sizes)
+        encode = Encoder(model, byte_tokenizer())
+        encode(["One sentence."])
+        with counted_reads(monkeypatch) as seen:
+            encode(["A sentence.", "Another one."])
+        counts.append(len(seen))
+    assert counts[1] - counts[0] == 4 * of_a_layer
+    assert counts[0] <= 3 + 2 * of_a_layer  # two are of weights that are in main memory
 
 
 def test_views_are_what_each_alone_gives() -> None:
