@@ -9,253 +9,19 @@ that their cosines are compared exactly.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
+from formulas import States, StatesOf
 from numpy.typing import NDArray
+from recipes import RECIPES, USUAL, Recipe
 from torch import Tensor
 
 Array = NDArray[np.float64]
-Act = Callable[[Tensor], Tensor]
-
-
-class States(NamedTuple):
-    """One FFN for T tokens.
-
-    Attributes:
-        gate: Activations [T, F].
-        inner: Activations [T, F].
-        up: Output of the up projection [T, F]; None without a gate.
-        margin: Smallest absolute value before an activation, or of a factor, as a share of the
-            largest: how far the nearest neuron is from changing its state.
-    """
-
-    gate: Tensor
-    inner: Tensor
-    margin: float
-    up: Tensor | None = None
-
-
-def margin(*values: Tensor) -> float:
-    return min(float(each.abs().min() / each.abs().max()) for each in values)
-
-
-StatesOf = Callable[[Any, Tensor], States]
-"""From a block and the input of its FFN, [T, d], to the activations."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the activations of the FFNs of a family follow from their input.
-
-    Attributes:
-        dense: Path from the block to a module that receives the FFN's input, and the formula.
-        experts: Path to the routed experts, and the formula for one of them:
-            (experts, number, x [d]) -> gate and inner, each [F_expert].
-        shared: As `dense`, for the experts that see every token.
-        blocks: Path from the base model to the blocks.
-    """
-
-    dense: tuple[str, StatesOf] | None = None
-    experts: tuple[str, Callable[[Any, int, Tensor], States]] | None = None
-    shared: tuple[str, StatesOf] | None = None
-    blocks: str = "layers"
-
-
-def gelu_tanh(x: Tensor) -> Tensor:
-    return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-
-
-def gelu_erf(x: Tensor) -> Tensor:
-    return 0.5 * x * (1 + torch.erf(x / math.sqrt(2)))
-
-
-def silu(x: Tensor) -> Tensor:
-    return x / (1 + torch.exp(-x))
-
-
-def relu(x: Tensor) -> Tensor:
-    return torch.where(x > 0, x, 0)
-
-
-def relu2(x: Tensor) -> Tensor:
-    return torch.where(x > 0, x**2, 0)
-
-
-def linear(x: Tensor, module: Any) -> Tensor:
-    product = x @ module.weight.T
-    return product if module.bias is None else product + module.bias
-
-
-def gated(act: Act, at: str = "mlp", scale: float = 1.0) -> tuple[str, StatesOf]:
-    def states(block: Any, x: Tensor) -> States:
-        ffn = block.get_submodule(at)
-        before, up = scale * linear(x, ffn.gate_proj), linear(x, ffn.up_proj)
-        gate = act(before)
-        return States(gate, gate * up, margin(before, up), up)
-
-    return f"{at}.up_proj", states
-
-
-def fused(act: Act, path: str = "mlp.gate_up_proj") -> tuple[str, StatesOf]:
-    """First half of one matrix is the gate, second half up."""
-
-    def states(block: Any, x: Tensor) -> States:
-        both = linear(x, block.get_submodule(path))
-        half = both.shape[-1] // 2
-        gate = act(both[:, :half])
-        return States(gate, gate * both[:, half:], margin(both), both[:, half:])
-
-    return path, states
-
-
-def plain(act: Act, path: str = "mlp.up_proj") -> tuple[str, StatesOf]:
-    def states(block: Any, x: Tensor) -> States:
-        before = linear(x, block.get_submodule(path))
-        gate = act(before)
-        return States(gate, gate, margin(before))
-
-    return path, states
-
-
-def conv1d(act: Act, path: str = "mlp.c_fc") -> tuple[str, StatesOf]:
-    """GPT-2 keeps its weight as [in, out]."""
-
-    def states(block: Any, x: Tensor) -> States:
-        module = block.get_submodule(path)
-        before = x @ module.weight + module.bias
-        gate = act(before)
-        return States(gate, gate, margin(before))
-
-    return path, states
-
-
-def xielu(block: Any, x: Tensor) -> States:
-    """arXiv 2411.13010, equation 12, with its learned alphas."""
-    act = block.mlp.act_fn
-    a_p = torch.log1p(torch.exp(act.alpha_p))
-    a_n = 0.5 + torch.log1p(torch.exp(act.alpha_n))
-    x = linear(x, block.mlp.up_proj)
-    negative = a_n * (torch.expm1(torch.clamp(x, max=-1e-6)) - x) + 0.5 * x
-    gate = torch.where(x > 0, a_p * x**2 + 0.5 * x, negative)
-    return States(gate, gate, margin(gate))
-
-
-def silu_expert(experts: Any, number: int, x: Tensor) -> States:
-    both = experts.gate_up_proj[number] @ x
-    half = len(both) // 2
-    gate = silu(both[:half])
-    return States(gate, gate * both[half:], margin(both), both[half:])
-
-
-def relu2_expert(experts: Any, number: int, x: Tensor) -> States:
-    before = experts.up_proj[number] @ x
-    gate = relu2(before)
-    return States(gate, gate, margin(before))
-
-
-def gpt_oss_expert(experts: Any, number: int, x: Tensor) -> States:
-    """Clamped SwiGLU of gpt-oss: gate and up alternate, alpha 1.702, limit 7."""
-    both = x @ experts.gate_up_proj[number] + experts.gate_up_proj_bias[number]
-    gate, up = both[0::2], both[1::2]
-    gate = torch.minimum(gate, torch.tensor(7.0))
-    swish = gate / (1 + torch.exp(-1.702 * gate))
-    factor = torch.clamp(up, -7.0, 7.0) + 1
-    return States(swish, swish * factor, margin(gate, up, factor), up)
-
-
-def moe(shared: str | None = None) -> Recipe:
-    return Recipe(
-        dense=gated(silu),
-        experts=("mlp.experts", silu_expert),
-        shared=None if shared is None else gated(silu, at=shared),
-    )
-
-
-USUAL = Recipe(gated(silu))
-"""LLaMA's FFN, and that of every family without a recipe of its own."""
-_FUSED = Recipe(fused(silu))
-_GELU_TANH = Recipe(gated(gelu_tanh))
-_RELU2 = Recipe(plain(relu2))
-_FEED_FORWARD = Recipe(gated(silu, at="feed_forward"))
-_GRANITE_SHARED = fused(silu, "shared_mlp.input_linear")
-_GRANITE_EXPERTS = ("block_sparse_moe.experts", silu_expert)
-
-RECIPES: dict[str, Recipe] = {
-    "afmoe": moe("mlp.shared_experts"),
-    "apertus": Recipe(("mlp.up_proj", xielu)),
-    "arcee": _RELU2,
-    "bamba": _FEED_FORWARD,
-    "biogpt": Recipe(plain(gelu_erf, "fc1")),
-    "bloom": Recipe(plain(gelu_tanh, "mlp.dense_h_to_4h"), blocks="h"),
-    "codegen": Recipe(plain(gelu_tanh, "mlp.fc_in"), blocks="h"),
-    "cohere2_moe": moe(),
-    "deepseek_v2": moe("mlp.shared_experts"),
-    "deepseek_v3": moe("mlp.shared_experts"),
-    "dots1": moe("mlp.shared_experts"),
-    "ernie4_5_moe": moe("mlp.shared_experts"),
-    "exaone_moe": moe("mlp.shared_experts"),
-    "falcon": Recipe(plain(gelu_erf, "mlp.dense_h_to_4h"), blocks="h"),
-    "falcon_h1": Recipe(gated(silu, at="feed_forward", scale=0.7)),
-    "flex_olmo": moe(),
-    "gemma": _GELU_TANH,
-    "gemma2": _GELU_TANH,
-    "gemma3_text": _GELU_TANH,
-    "glm": _FUSED,
-    "glm4": _FUSED,
-    "glm4_moe": moe("mlp.shared_experts"),
-    "glm4_moe_lite": moe("mlp.shared_experts"),
-    "glm4v_text": _FUSED,
-    "gpt2": Recipe(conv1d(gelu_tanh), blocks="h"),
-    "gpt_bigcode": Recipe(plain(gelu_tanh, "mlp.c_fc"), blocks="h"),
-    "gpt_neo": Recipe(plain(gelu_tanh, "mlp.c_fc"), blocks="h"),
-    "gpt_neox": Recipe(plain(gelu_erf, "mlp.dense_h_to_4h")),
-    "gpt_neox_japanese": Recipe(plain(gelu_erf, "mlp.dense_h_to_4h")),
-    "gpt_oss": Recipe(experts=("mlp.experts", gpt_oss_expert)),
-    "gptj": Recipe(plain(gelu_tanh, "mlp.fc_in"), blocks="h"),
-    "granitemoe": Recipe(experts=_GRANITE_EXPERTS),
-    "granitemoe_swa": Recipe(experts=_GRANITE_EXPERTS),
-    "granitemoehybrid": Recipe(experts=_GRANITE_EXPERTS, shared=_GRANITE_SHARED),
-    "granitemoeshared": Recipe(experts=_GRANITE_EXPERTS, shared=_GRANITE_SHARED),
-    "hunyuan_v1_moe": moe("mlp.shared_mlp"),
-    "hy_v3": moe("mlp.shared_experts"),
-    "jais2": _RELU2,
-    "jamba": Recipe(gated(silu, at="feed_forward"), ("feed_forward.experts", silu_expert)),
-    "kimi_linear": moe("mlp.shared_experts"),
-    "laguna": moe("mlp.shared_experts"),
-    "mellum": moe(),
-    "mimo_v2_flash": moe(),
-    "minimax": moe(),
-    "minimax_m2": moe(),
-    "mixtral": moe(),
-    "mpt": Recipe(plain(gelu_erf, "ffn.up_proj"), blocks="blocks"),
-    "nanochat": Recipe(plain(relu2, "mlp.fc1")),
-    "nemotron": _RELU2,
-    "nemotron_h": Recipe(
-        plain(relu2, "mixer.up_proj"),
-        ("mixer.experts", relu2_expert),
-        plain(relu2, "mixer.shared_experts.up_proj"),
-    ),
-    "olmoe": moe(),
-    "opt": Recipe(plain(relu, "fc1"), blocks="decoder.layers"),
-    "persimmon": Recipe(plain(relu2, "mlp.dense_h_to_4h")),
-    "phi": Recipe(plain(gelu_tanh, "mlp.fc1")),
-    "phi3": _FUSED,
-    "phimoe": moe(),
-    "qwen2_moe": moe("mlp.shared_expert"),
-    "qwen3_5_moe_text": moe("mlp.shared_expert"),
-    "qwen3_moe": moe(),
-    "qwen3_next": moe("mlp.shared_expert"),
-    "recurrent_gemma": Recipe(gated(gelu_tanh, at="mlp_block")),
-    "solar_open": moe("mlp.shared_experts"),
-    "starcoder2": Recipe(plain(gelu_tanh, "mlp.c_fc")),
-    "vaultgemma": _GELU_TANH,
-    "xglm": Recipe(plain(gelu_erf, "fc1")),
-}
 
 
 @dataclass(frozen=True)
@@ -272,29 +38,49 @@ class Sentence:
 def read(model: Any, tokenizer: Any, text: str) -> Sentence:
     """Run one sentence through a model."""
     recipe = RECIPES.get(model.config.model_type, USUAL)
-    blocks = list(model.base_model.get_submodule(recipe.blocks))
+    blocks = [
+        block
+        for block in model.base_model.get_submodule(recipe.blocks)
+        if recipe.idle is None or find(block, recipe.idle) is None
+    ]
+    entries = [each for each in (recipe.dense, recipe.experts, *recipe.shared) if each is not None]
     seen: dict[Any, tuple[Any, ...]] = {}
     handles = [
-        module.register_forward_pre_hook(lambda module, args: seen.update({module: args}))
+        module.register_forward_pre_hook(
+            lambda module, args, kwargs: seen.update({module: (*args, *kwargs.values())}),
+            with_kwargs=True,
+        )
         for block in blocks
-        for entry in (recipe.dense, recipe.experts, recipe.shared)
-        if entry is not None and (module := find(block, entry[0])) is not None
+        for entry in entries
+        if (module := find(block, entry[0])) is not None
     ]
     try:
         with torch.no_grad():
             ids = torch.tensor([tokenizer(text)["input_ids"]])
-            hidden = model(input_ids=ids, output_hidden_states=True).hidden_states
+            hidden = list(model(input_ids=ids, output_hidden_states=True).hidden_states)
             states = [found for block in blocks if (found := ffn(recipe, block, seen)) is not None]
+            for handle in handles:
+                handle.remove()
+            if recipe.own_last:
+                hidden[-1] = model.get_decoder()(input_ids=ids).last_hidden_state
     finally:
         for handle in handles:
             handle.remove()
     return Sentence(
         gate=[each.gate.double().numpy() for each in states],
         inner=[each.inner.double().numpy() for each in states],
-        hidden=[each[0].double().numpy() for each in hidden],
+        hidden=[in_a_row(each, recipe.streams).double().numpy() for each in hidden],
         margin=min(each.margin for each in states),
         up=[each.up.double().numpy() for each in states if each.up is not None],
     )
+
+
+def in_a_row(hidden: Tensor, streams: int | None) -> Tensor:
+    """[1, T, d] to [T, d]; with streams, one more dimension, to [T, streams * d]."""
+    if streams is None or hidden.ndim == 3:
+        return hidden[0]
+    each = [hidden.select(streams, i)[0] for i in range(hidden.shape[streams])]
+    return torch.cat(each, dim=1)
 
 
 def find(block: Any, path: str) -> Any:
@@ -312,17 +98,15 @@ def ffn(recipe: Recipe, block: Any, seen: dict[Any, tuple[Any, ...]]) -> States 
         return entry[1](block, x.reshape(-1, x.shape[-1]))
 
     if recipe.experts is not None and (experts := find(block, recipe.experts[0])) is not None:
-        of_experts = routed(experts, recipe.experts[1], *seen[experts])
-        if recipe.shared is None or find(block, recipe.shared[0]) is None:
-            return of_experts
-        shared = of(recipe.shared)
+        parts = [routed(experts, recipe.experts[1], *seen[experts])]
+        parts += [of(each) for each in recipe.shared if find(block, each[0]) is not None]
         return States(
-            torch.cat([of_experts.gate, shared.gate], 1),
-            torch.cat([of_experts.inner, shared.inner], 1),
-            min(of_experts.margin, shared.margin),
+            torch.cat([each.gate for each in parts], 1),
+            torch.cat([each.inner for each in parts], 1),
+            min(each.margin for each in parts),
             None
-            if of_experts.up is None or shared.up is None
-            else torch.cat([of_experts.up, shared.up], 1),
+            if any(each.up is None for each in parts)
+            else torch.cat([each.up for each in parts if each.up is not None], 1),
         )
     if recipe.dense is None or find(block, recipe.dense[0]) is None:
         return None
@@ -343,6 +127,9 @@ def routed(experts: Any, formula: Any, x: Tensor, index: Tensor, shares: Tensor)
     nearest = 1.0
     for t in range(len(x)):
         for number, share in zip(index[t].tolist(), shares[t], strict=True):
+            if number >= len(down):  # LongCat: an expert that does nothing
+                made[t] += share * x[t]
+                continue
             gates[t, number], inner, distance, up = formula(experts, number, x[t])
             inners[t, number] = inner
             if up is not None:

@@ -217,7 +217,8 @@ def _layout_facts(layout: Layout) -> Iterable[tuple[str, str]]:
     yield "neurons per layer", ", ".join(_counted(f"{width:,}" for width in layout.widths))
     for part in layout.ffns[-1].neurons:
         if isinstance(part, DenseNeurons):
-            taps = f"gate {type(part.activation).__name__}, inner {type(part.down).__name__}"
+            gate = part.activation or part.down
+            taps = f"gate {type(gate).__name__}, inner {type(part.down).__name__}"
         else:
             taps = f"{part.count} experts of {part.each:,}, {type(part.experts).__name__}"
         yield "tap modules", f"{part.name}: {taps}"

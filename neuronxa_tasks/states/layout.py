@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
+
+from neuronxa_tasks.states.gates import Gate
+from neuronxa_tasks.states.rows import Routed
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,23 +15,38 @@ class DenseNeurons:
     """The neurons of one feed-forward network of a loaded model.
 
     Attributes:
-        activation: Module whose output is the tap `gate`.
+        activation: Module whose output is the tap `gate`, or what `gate` makes it of; None where
+            both taps are the input of `down`.
         down: Module whose input is the tap `inner`.
         up: Module whose output, or the second half of it, is W_up x; None without a gate.
         width: Number of neurons.
         name: Path from the decoder, for messages.
+        gate: Function that makes the tap `gate` of W_gate x, if no module does.
+        owner: Module that holds the network, for `gate`.
+        whole_up: Whether the output of `up` is all of W_up x.
     """
 
-    activation: nn.Module
+    activation: nn.Module | None
     down: nn.Module
     up: nn.Module | None
     width: int
     name: str
+    gate: Gate | None = None
+    owner: nn.Module | None = None
+    whole_up: bool = True
 
     @property
     def gated(self) -> bool:
         """Whether there is a gate and an up projection."""
         return self.up is not None
+
+    def to_gate(self, output: Tensor) -> Tensor:
+        """The tap `gate`, [..., F], of what `activation` gives out."""
+        if self.gate is None:
+            return output
+        if output.shape[-1] == 2 * self.width:  # W_gate x and W_up x in one matrix
+            output = output[..., : self.width]
+        return self.gate(self.owner, output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +54,20 @@ class RoutedNeurons:
     """The neurons of the routed experts of one block.
 
     Attributes:
-        experts: Module that is called with tokens, their experts and routing weights.
+        experts: Module that holds the weights of the experts.
         count: Number of experts.
         each: Neurons of one expert.
         name: Path from the decoder, for messages.
+        row: How the weights are stored and which tokens come.
+        router: Module whose call tells which tokens come, if not that of `experts`.
     """
 
     experts: nn.Module
     count: int
     each: int
     name: str
+    row: Routed
+    router: nn.Module | None = None
 
     @property
     def width(self) -> int:
@@ -63,8 +85,8 @@ class FFN:
     """The feed-forward neurons of one block; a state vector is those of `neurons` in a row.
 
     Attributes:
-        layer: Index of the block.
-        neurons: One dense network, or the routed experts followed by the shared ones.
+        layer: Index of the block among those that run.
+        neurons: One dense network, or the routed experts followed by the block's other networks.
         name: Path of the block from the decoder, for messages.
     """
 
@@ -87,12 +109,15 @@ class Layout:
         blocks: The blocks; the output of each is the hidden state after it.
         ffns: The feed-forward networks, in the order of the blocks that have one.
         model_type: Type of the decoder, which is inside the model if that is multimodal.
+        streams: Dimension of the streams in the hidden state of a block, [B, T, d] with one more;
+            None if there is one stream.
     """
 
     decoder: nn.Module
     blocks: tuple[nn.Module, ...]
     ffns: tuple[FFN, ...]
     model_type: str
+    streams: int | None = None
 
     @property
     def widths(self) -> list[int]:

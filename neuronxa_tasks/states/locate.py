@@ -8,8 +8,11 @@ import torch
 from torch import nn
 
 from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.states.families import FAMILIES, NO_FFN, Dense, Family
+from neuronxa_tasks.states.experts import entries, parameter, transposed
+from neuronxa_tasks.states.families import FAMILIES
 from neuronxa_tasks.states.layout import FFN, DenseNeurons, Layout, RoutedNeurons
+from neuronxa_tasks.states.refused import REFUSED
+from neuronxa_tasks.states.rows import Dense, Family, Routed
 
 READABLE = frozenset((torch.float16, torch.bfloat16, torch.float32))
 """Dtypes of experts' weights that can be computed with."""
@@ -36,11 +39,13 @@ def locate(model: Any) -> Layout:
             "benchmarks alone."
         )
     decoder = model.get_decoder() if hasattr(model, "get_decoder") else model
+    if not hasattr(decoder, "config"):  # ModernBERT calls its language-model head a decoder
+        decoder = getattr(model, "base_model", model)
     model_type = str(getattr(getattr(decoder, "config", None), "model_type", None))
-    if model_type in NO_FFN:
+    if model_type in REFUSED:
         raise NeuronXAError(
-            f"{found} is a state-space or recurrent model without the feed-forward neurons that "
-            "NeuronXA reads. Choose a transformer, or run the benchmarks alone."
+            f"{found} {REFUSED[model_type].sentence} Choose another causal language model, or run "
+            "the benchmarks alone."
         )
     family = FAMILIES.get(model_type)
     if family is None:
@@ -51,13 +56,19 @@ def locate(model: Any) -> Layout:
         )
     _refuse_slices(model, found)
     _refuse_prompts(model, found)
-    blocks = tuple(_module(decoder, family.layers, found).children())
+    if family.decoder and _has(decoder, family.decoder):
+        decoder = decoder.get_submodule(family.decoder)
+    blocks = {
+        f"{family.layers}.{name}": block
+        for name, block in _module(decoder, family.layers, found).named_children()
+        if not family.running or _has(block, family.running)
+    }
     ffns = tuple(
         FFN(index, neurons, name)
-        for index, block in enumerate(blocks)
-        if (neurons := _neurons(block, family, name := f"{family.layers}.{index}", found))
+        for index, (name, block) in enumerate(blocks.items())
+        if (neurons := _neurons(block, family, name, found))
     )
-    return Layout(decoder, blocks, ffns, model_type)
+    return Layout(decoder, tuple(blocks.values()), ffns, model_type, family.streams)
 
 
 def _refuse_slices(model: Any, found: str) -> None:
@@ -83,12 +94,21 @@ def _refuse_prompts(model: Any, found: str) -> None:
 def _neurons(
     block: nn.Module, family: Family, name: str, found: str
 ) -> tuple[DenseNeurons | RoutedNeurons, ...]:
+    for path, why in family.unknown:
+        if _has(block, path):
+            raise NeuronXAError(
+                f"The block `{name}` of {found} {why} Choose another causal language model, or "
+                "run the benchmarks alone."
+            )
     routed, dense = family.routed, family.dense
     if routed is not None and _has(block, routed.experts):
-        experts = _experts(block, routed.experts, name, found)
-        if routed.shared is None or _switched_off(block, routed.shared.down):
-            return (experts,)
-        return (experts, _dense(block, routed.shared, name, found))
+        return tuple(
+            _experts(block, each, name, found)
+            if isinstance(each, Routed)
+            else _dense(block, each, name, found)
+            for each in (routed, *routed.shared)
+            if not _switched_off(block, each.experts if isinstance(each, Routed) else each.down)
+        )
     if dense is not None and (_has(block, dense.down) or not family.hybrid):
         return (_dense(block, dense, name, found),)
     if not family.hybrid and routed is not None:
@@ -98,20 +118,27 @@ def _neurons(
 
 def _dense(block: nn.Module, dense: Dense, name: str, found: str) -> DenseNeurons:
     down = _module(block, dense.down, found, name)
+    folder = dense.down.rpartition(".")[0]
     return DenseNeurons(
-        activation=_module(block, dense.activation, found, name),
+        activation=(
+            None if dense.activation is None else _module(block, dense.activation, found, name)
+        ),
         down=down,
         up=None if dense.up is None else _module(block, dense.up, found, name),
         width=_input_width(down, f"{name}.{dense.down}", found),
-        name=f"{name}.{dense.down.rpartition('.')[0]}".rstrip("."),
+        name=f"{name}.{folder}".rstrip("."),
+        gate=dense.gate,
+        owner=block.get_submodule(folder),
+        whole_up=dense.whole_up,
     )
 
 
-def _experts(block: nn.Module, path: str, name: str, found: str) -> RoutedNeurons:
-    experts = block.get_submodule(path)
-    entry = "gate_up_proj" if getattr(experts, "has_gate", True) else "up_proj"
-    matrices = [getattr(experts, each, None) for each in (entry, "down_proj")]
-    if any(not isinstance(each, nn.Parameter) or each.ndim != 3 for each in matrices):
+def _experts(block: nn.Module, row: Routed, name: str, found: str) -> RoutedNeurons:
+    path = row.experts
+    experts = _module(block, path, found, name)
+    matrices = [parameter(experts, each) for each in (*entries(experts, row), row.down)]
+    wanted = 2 if row.stacked else 3
+    if any(not isinstance(each, nn.Parameter) or each.ndim != wanted for each in matrices):
         raise NeuronXAError(
             f"The experts `{name}.{path}` of {found} ({type(experts).__name__}) do not hold "
             "their weights as matrices, because they are quantised, wrapped by an adapter, or "
@@ -119,7 +146,7 @@ def _experts(block: nn.Module, path: str, name: str, found: str) -> RoutedNeuron
             "read. Load the model without quantisation, merge the adapter (merge_and_unload), or "
             "run the benchmarks alone."
         )
-    others = {each.dtype for each in matrices} - READABLE  # type: ignore[union-attr]
+    others = {each.dtype for each in matrices} - READABLE
     if others:
         dtypes = ", ".join(sorted(str(each).removeprefix("torch.") for each in others))
         raise NeuronXAError(
@@ -128,9 +155,15 @@ def _experts(block: nn.Module, path: str, name: str, found: str) -> RoutedNeuron
             "their neurons cannot be read. Load the model in bfloat16, float16 or "
             "float32, or run the benchmarks alone."
         )
-    count, rows, columns = matrices[1].shape  # type: ignore[union-attr]
-    each = rows if getattr(experts, "is_transposed", False) else columns
-    return RoutedNeurons(experts, count, each, f"{name}.{path}")
+    down = matrices[-1]
+    if row.stacked:
+        count: int = experts.num_experts  # type: ignore[assignment]
+        each = len(down) // count
+    else:
+        count, rows, columns = down.shape
+        each = rows if transposed(experts, row) else columns
+    router = None if row.router is None else _module(block, row.router, found, name)
+    return RoutedNeurons(experts, count, each, f"{name}.{path}", row, router)
 
 
 def _has(block: nn.Module, path: str) -> bool:
@@ -170,6 +203,9 @@ def _input_width(down: nn.Module, name: str, found: str) -> int:
     width = getattr(down, "in_features", None)
     if width is None and type(down).__name__ == "Conv1D":  # GPT-2: weight is [in, out]
         width = down.get_parameter("weight").shape[0]
+    weight = getattr(down, "weight", None)
+    if width is None and isinstance(weight, nn.Parameter) and weight.ndim == 1:  # a norm
+        width = len(weight)
     if not isinstance(width, int):
         raise NeuronXAError(
             f"The down projection `{name}` of {found} is a {type(down).__name__}, whose number "

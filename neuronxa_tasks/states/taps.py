@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import Tap
-from neuronxa_tasks.states.experts import OwnActivations, expert_activations, routing
+from neuronxa_tasks.states.arrivals import Call
+from neuronxa_tasks.states.experts import OwnActivations, expert_activations
 from neuronxa_tasks.states.layout import DenseNeurons, Layout, RoutedNeurons
 from neuronxa_tasks.states.pooling import (
     Make,
@@ -190,16 +191,17 @@ class Taps:
             own = self._own.setdefault(neurons.name, OwnActivations(neurons, self._tap))
             if own.module is not None and "up" not in self._also:
                 add(own.module.register_forward_hook(lambda _, __, output: own.keep(output)))
+            called = neurons.router or neurons.experts
             add(
-                neurons.experts.register_forward_hook(
-                    lambda _, args, kwargs, __: of_tap(
-                        self._routed(neurons, own, [*args, *kwargs.values()])
+                called.register_forward_hook(
+                    lambda _, args, kwargs, made: of_tap(
+                        self._routed(neurons, own, [*args, *kwargs.values()], made)
                     ),
                     with_kwargs=True,
                 )
             )
             return
-        if self._tap == "inner":
+        if self._tap == "inner" or neurons.activation is None:
             add(
                 neurons.down.register_forward_pre_hook(
                     lambda _, args: of_tap(self._dense(neurons, args[0]))
@@ -208,7 +210,7 @@ class Taps:
         else:
             add(
                 neurons.activation.register_forward_hook(
-                    lambda _, __, output: of_tap(self._dense(neurons, output))
+                    lambda _, __, output: of_tap(self._dense(neurons, neurons.to_gate(output)))
                 )
             )
         if "up" in self._also and neurons.up is not None:
@@ -237,6 +239,9 @@ class Taps:
         return hook
 
     def _pool_hidden(self, values: Tensor) -> dict[str, Tensor]:
+        streams = self._layout.streams
+        if streams is not None and values.ndim == 4:  # the decoder's own output has one
+            values = values.movedim(streams, -2).flatten(-2)
         tokens = self._tokens_on(values.device)
         pooled = {"hidden": mean(values, tokens)}
         if "signs" in self._also:
@@ -262,35 +267,38 @@ class Taps:
         return {"up": sums}
 
     def _routed(
-        self, neurons: RoutedNeurons, own: OwnActivations, values: list[Any]
+        self, neurons: RoutedNeurons, own: OwnActivations, values: list[Any], made: Any
     ) -> dict[str, Tensor]:
         """Vectors [B, experts * F_expert]; 0 where a token did not go to the expert."""
-        tokens, index, shares = routing(neurons, values)
-        weights = self._tokens_on(tokens.device).weights
+        given = [each for each in values if isinstance(each, Tensor)]
+        kind = type(neurons.experts).__name__
+        arrivals = neurons.row.arrivals(Call(neurons.name, kind, neurons.count, given, made))
+        device = given[0].device
+        weights = self._tokens_on(device).weights
         # Row b has the weights of sentence b at its tokens and 0 at all others.
         of_token: Tensor = torch.block_diag(*weights)  # type: ignore[no-untyped-call]
         counted: Tensor | None = None
         if "active" in self._also:
-            every = _on(self._counted, tokens.device).weights
+            every = _on(self._counted, device).weights
             counted = torch.block_diag(*every)  # type: ignore[no-untyped-call]
         names = [*self._makes, *sorted(self._also & {"up", "active"})]
         sums = {
             name: weights.new_zeros(len(weights), neurons.count, neurons.each) for name in names
         }
-        for visit in expert_activations(neurons, self._tap, tokens, index, own):
-            share = of_token[:, visit.rows]
+        for visit in expert_activations(neurons, self._tap, arrivals, own):
+            arrival = visit.arrival
+            share = of_token[:, arrival.rows]
             scratch = visit.activation.new_empty(visit.activation.shape, dtype=torch.float32)
             for name, make in self._makes.items():
-                made = make(visit.activation, scratch)
-                if name == "nav" and self._routed_nav:
-                    routed = shares[visit.rows, visit.places].abs().to(torch.float32)
-                    made = made * routed.unsqueeze(1)
-                sums[name][:, visit.expert] = share @ made
+                vectors = make(visit.activation, scratch)
+                if name == "nav" and self._routed_nav and arrival.shares is not None:
+                    vectors = vectors * arrival.shares.abs().to(torch.float32).unsqueeze(1)
+                sums[name][:, arrival.expert] = share @ vectors
             if counted is not None:
                 active = states(visit.activation, scratch)
-                sums["active"][:, visit.expert] = counted[:, visit.rows] @ active
+                sums["active"][:, arrival.expert] = counted[:, arrival.rows] @ active
             if visit.up is not None and "up" in sums:
-                sums["up"][:, visit.expert] = share @ states(visit.up, scratch)
+                sums["up"][:, arrival.expert] = share @ states(visit.up, scratch)
         return {name: each.flatten(1) for name, each in sums.items()}
 
     def _tokens_on(self, device: torch.device) -> Tokens:
@@ -302,11 +310,10 @@ class Taps:
         ffn = self._layout.ffns[place.network]
         neurons = ffn.neurons[place.part]
         if isinstance(neurons, RoutedNeurons):
-            module: nn.Module | None = neurons.experts
+            module: nn.Module | None = neurons.router or neurons.experts
         else:
-            module = {"gate": neurons.activation, "inner": neurons.down, "up": neurons.up}[
-                place.tap
-            ]
+            modules = {"gate": neurons.activation or neurons.down, "inner": neurons.down}
+            module = modules.get(place.tap, neurons.up)
         why = (
             "because fused kernels or custom code bypass it. Load the model without them"
             + (", take the tap `inner`, which reads another module" * (place.tap == "gate"))
@@ -363,4 +370,11 @@ def _refuse_without_gate(layout: Layout) -> None:
                     f"feed-forward networks, and `{neurons.name}` of this model (model_type "
                     f"{layout.model_type!r}) has no gate: its neurons are act(W_in x), which "
                     "`nasca` compares already. Leave `up_sign` out of the variants."
+                )
+            if isinstance(neurons, DenseNeurons) and not neurons.whole_up:
+                raise NeuronXAError(
+                    "The variant `up_sign` compares the signs of the up projection, and "
+                    f"`{neurons.name}` of this model (model_type {layout.model_type!r}) adds the "
+                    "output of an adapter to it, so that no module gives it whole. Leave "
+                    "`up_sign` out of the variants."
                 )

@@ -7,12 +7,15 @@ import pytest
 from models import TINY
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
+from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.states.families import FAMILIES
+from neuronxa_tasks.states.locate import locate
+from neuronxa_tasks.states.refused import REFUSED
 
 pytestmark = pytest.mark.tiny
 
 KNOWN = coverage.read(coverage.TABLE.read_text(encoding="utf-8"))
-AT_LEAST = 93
+AT_LEAST = 131
 
 
 def test_no_family_is_lost() -> None:
@@ -32,12 +35,30 @@ def test_every_class_of_the_mapping_has_a_line() -> None:
         ("llama", coverage.SUPPORTED),
         ("bart", coverage.REFUSED),
         ("mamba", coverage.REFUSED),
-        ("lfm2", coverage.REFUSED),
+        ("lfm2", coverage.SUPPORTED),
+        ("bert", coverage.REFUSED),
+        ("musicgen", coverage.REFUSED),
+        ("qwen4_exp", coverage.LOCATED),
     ],
 )
 def test_a_line_is_what_is_measured(model_type: str, status: str) -> None:
     class_name = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type]
     assert coverage.measure(model_type, class_name).status == status == KNOWN[model_type]
+
+
+def test_every_refusal_has_a_reason_of_its_own() -> None:
+    assert coverage.NO_ROW not in coverage.TABLE.read_text(encoding="utf-8")
+    assert not set(REFUSED) & set(FAMILIES)
+    halves = {"musicgen_decoder", "musicgen_melody_decoder"}  # decoders of others in the mapping
+    assert set(REFUSED) - halves <= set(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)
+    assert {KNOWN[name] for name in set(REFUSED) - halves} == {coverage.REFUSED}
+
+
+def test_the_error_is_the_reason_of_the_table() -> None:
+    model = coverage.without_memory("whisper")
+    with pytest.raises(NeuronXAError, match="decoder of an encoder-decoder model") as caught:
+        locate(model)
+    assert coverage.reason(str(caught.value)) == REFUSED["whisper"].words
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from models import KINDS, TINY, byte_tokenizer, tiny_model
+from models import KINDS, TINY, blocks_that_run, byte_tokenizer, tiny_model
 from torch import nn
 from transformers import T5Config, T5ForConditionalGeneration
 
@@ -161,14 +161,14 @@ def test_a_down_projection_of_unknown_kind_is_named() -> None:
         locate(model)
 
 
-HYBRID = {"nemotron_h": [1, 3]}
+HYBRID = {"nemotron_h": [1, 3], "zamba": [1, 2], "zamba2": [1, 2, 3]}
 
 
 @pytest.mark.parametrize("model_type", sorted(TINY))
 def test_layers(model_type: str) -> None:
     model = tiny_model(model_type)
     layout = locate(model)
-    blocks = model.config.num_hidden_layers
+    blocks = blocks_that_run(model)
     assert len(layout.blocks) == blocks
     assert layout.layers == HYBRID.get(model_type, list(range(blocks)))
     assert layout.model_type == model_type
