@@ -10,6 +10,8 @@ are matched by their place, so a rotation changes it.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -19,22 +21,33 @@ from neuronxa_tasks.alignment.layer_pair import Floats, LayerPair, Measure, infl
 
 def values(pair: LayerPair) -> Floats:
     """[n] values, the jackknife's influence; exact: sums without a sentence have a closed form."""
+    sizes = [torch.linalg.vector_norm(each, dim=0) for each in pair.vectors]
     one, other = (each - each.mean(dim=0) for each in pair.vectors)
-    sizes = [(each**2).sum(dim=0) for each in pair.vectors]
-    squares = [(each**2).sum(dim=0) for each in (one, other)]
-    varies = (squares[0] > TIE * sizes[0]) & (squares[1] > TIE * sizes[1])
-    one, other = one[:, varies], other[:, varies]
-    if one.shape[1] == 0:
+    norms = [torch.linalg.vector_norm(each, dim=0) for each in (one, other)]
+    varies = (norms[0] > TINY * sizes[0]) & (norms[1] > TINY * sizes[1])
+    if not bool(varies.any()):
         return np.full(pair.n, np.nan)
-    of_one, of_other = squares[0][varies], squares[1][varies]
-    both = (one * other).sum(dim=0)
+    if not bool(varies.all()):
+        one, other = one[:, varies], other[:, varies]
+        norms = [each[varies] for each in norms]
+    one.div_(norms[0])
+    other.div_(norms[1])
+    products = one * other
+    found = products.sum(dim=0)
+    # In place from here on: these are [n, F], and memory is what takes the time.
     share = pair.n / (pair.n - 1)
-    left_one, left_other = of_one - share * one**2, of_other - share * other**2
-    left = (left_one > TIE * of_one) & (left_other > TIE * of_other)
-    found = (both - share * one * other) / (left_one * left_other).clamp_min(0).sqrt()
-    without = torch.where(left, found, 0.0).sum(dim=1) / left.sum(dim=1)
-    value = float((both / (of_one * of_other).sqrt()).mean())
-    return influence(value, without.cpu().numpy())
+    left_one = one.square_().mul_(-share).add_(1)
+    left_other = other.square_().mul_(-share).add_(1)
+    left = (left_one > TIE) & (left_other > TIE)
+    without = products.mul_(-share).add_(found).div_(left_one.mul_(left_other).sqrt_())
+    if not bool(left.all()):
+        without = without.masked_fill_(~left, 0.0)
+    means = without.sum(dim=1) / left.sum(dim=1)
+    return influence(float(found.mean()), means.cpu().numpy())
+
+
+TINY = math.sqrt(TIE)
+"""Of a neuron's norm, below which its spread is rounding."""
 
 
 MEASURE = Measure(values, least=4, lowest=-1.0)

@@ -10,8 +10,10 @@ vectors up to rotation, 0 in expectation for independent ones.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from neuronxa_tasks.alignment.layer_pair import Floats, LayerPair, Measure, influence
@@ -32,11 +34,16 @@ def values(pair: LayerPair) -> Floats:
 
 def _ranks(cosines: Floats) -> Floats:
     """[n, n] symmetric: the rank of each two sentences less the mean rank; diagonal 0."""
-    upper = np.triu_indices(len(cosines), 1)
+    upper = _upper(len(cosines))
     ranks = rankdata(np.round(cosines[upper], _DECIMALS))
     matrix = np.zeros_like(cosines)
     matrix[upper] = ranks - ranks.mean()
     return np.asarray(matrix + matrix.T)
+
+
+@lru_cache(maxsize=2)
+def _upper(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return np.triu_indices(n, 1)
 
 
 def _pearson(sums: list[Floats], count: float) -> Floats:
