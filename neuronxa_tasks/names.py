@@ -43,6 +43,10 @@ MEASURES = tuple(
 """Measures that can stand beside the scores. The folder is the list: a file is a measure."""
 
 
+RUN_MEASURES = ("lape",)
+"""Measures of all languages of a run together, which are no metrics of a language."""
+
+
 def measure_metric(measure: str, representation: str) -> str:
     """Metric of a measure of one representation, the mean over its layers: `cka_nas`."""
     return f"{measure}_{representation}"

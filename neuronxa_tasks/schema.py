@@ -204,6 +204,26 @@ class PairsBlock(TypedDict):
     hidden: PairHitsBlock
 
 
+class LapeBlock(TypedDict):
+    """Language-specific neurons of the languages of a run, where they were asked for.
+
+    `specific` has for each language and feed-forward layer the places of its neurons, from 0, and
+    `neurons` the number of neurons of each layer. `share` of all neurons are specific to a
+    language; a neuron is so where it is active at more than `bar` of the language's tokens. `n` are
+    the sentences of a language, `tokens` what they have. See `alignment/lape.py`.
+    """
+
+    corpus: str
+    pivot: str
+    n: int
+    tap: Literal["gate", "inner"]
+    share: float
+    bar: float
+    tokens: dict[str, int]
+    neurons: list[int]
+    specific: dict[str, list[list[int]]]
+
+
 class _Blocks(TypedDict):
     schema: int
     model: ModelBlock
@@ -214,14 +234,15 @@ class _Blocks(TypedDict):
 class NeuronXABlock(_Blocks, total=False):
     """`results["config"]["neuronxa"]`.
 
-    `means` and `kept` are absent in files of older versions; `pairs` is there where all pairs were
-    asked for. `kept` names the tasks whose result, or whose control on untrained weights, was read
-    from the cache of an earlier run: they are as trustworthy as that folder. `auto_batch` is the
-    most sentences of a pass where no batch size was given; else `config.batch_size` says it.
+    `means` and `kept` are absent in files of older versions; `pairs` and `lape` are there where
+    they were asked for. `kept` names the tasks whose result, or whose control on untrained weights,
+    was read from the cache of an earlier run: they are as trustworthy as that folder. `auto_batch`
+    is the most sentences of a pass where no batch size was given; else `config.batch_size` says it.
     """
 
     means: list[MeanBlock]
     pairs: list[PairsBlock]
+    lape: list[LapeBlock]
     kept: list[str]
     auto_batch: int
 

@@ -126,7 +126,7 @@ def alignment_requests(
     options = {
         "corpus": "mini", "pivot": "eng_Latn", "target": "deu_Latn", "tap": "gate",
         "weights": "position", "routed_nav": False, "control": [], "control_seeds": 1,
-        "variants": [], "measures": [], "pairs": "", "covariates": [], **settings,
+        "variants": [], "measures": [], "lape": False, "pairs": "", "covariates": [], **settings,
     }  # fmt: skip
     return [
         PairInstance(

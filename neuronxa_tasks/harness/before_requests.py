@@ -17,6 +17,7 @@ from neuronxa_tasks.harness.log_likelihoods import check_prefix
 from neuronxa_tasks.harness.matrices import plan
 from neuronxa_tasks.harness.processes import check_rank
 from neuronxa_tasks.harness.scoring import encoder, encoder_key
+from neuronxa_tasks.harness.specific import specific_plan
 from neuronxa_tasks.text.sentence_pairs import Pairs
 
 
@@ -49,6 +50,7 @@ def check_alignment(lm: Any, tasks: Mapping[str, Pairs]) -> None:
                     f"{name_of} out of `measures`; 100 is the usual number."
                 )
     plan(tasks)
+    specific_plan(tasks)
     scored = [
         pairs for pairs in tasks.values() if pairs.settings["pivot"] != pairs.settings["target"]
     ]

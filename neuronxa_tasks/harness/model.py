@@ -26,6 +26,7 @@ from neuronxa_tasks.harness.printed_table import recorded
 from neuronxa_tasks.harness.processes import check_rank, gather, share, together
 from neuronxa_tasks.harness.quantised import bits_config
 from neuronxa_tasks.harness.scoring import Keep, by_line, encoder, score
+from neuronxa_tasks.harness.specific import specific
 from neuronxa_tasks.resume.fingerprint import fingerprint
 from neuronxa_tasks.resume.kept import (
     FOLDER_ARGUMENT,
@@ -36,6 +37,7 @@ from neuronxa_tasks.resume.kept import (
 )
 from neuronxa_tasks.schema import (
     SCHEMA,
+    LapeBlock,
     MeanBlock,
     ModelBlock,
     NeuronXABlock,
@@ -126,10 +128,19 @@ def neuron_states(lm: Any, requests: Sequence[Any]) -> list[SentenceRivals | Non
     _warn_if_few(tasks)
     _warn_without_english(tasks)
     model = _model_block(lm, len(random))
-    with matrices(tasks, partial(together, lm), lm.rank, lm.world_size) as all_pairs:
-        samples, blocks, kept = _results(lm, tasks, model["fingerprint"], all_pairs.keep)
-        pairs = all_pairs.compare(lm.device)
-    _record(lm, model, blocks, mean_blocks(tasks, samples), pairs, kept)
+    shared = partial(together, lm)
+    with (
+        matrices(tasks, shared, lm.rank, lm.world_size) as all_pairs,
+        specific(tasks, shared, lm.rank) as of_languages,
+    ):
+
+        def keep(*of_task: Any) -> None:
+            all_pairs.keep(*of_task)
+            of_languages.keep(*of_task)
+
+        samples, blocks, kept = _results(lm, tasks, model["fingerprint"], keep)
+        pairs, lape = all_pairs.compare(lm.device), of_languages.find()
+    _record(lm, model, blocks, mean_blocks(tasks, samples), pairs, lape, kept)
     return [samples[request.task_name][request.doc_id] for request in requests]
 
 
@@ -161,11 +172,12 @@ def _results(lm: Any, tasks: dict[str, Pairs], weights: str, keep: Keep) -> Resu
     """Score what is not on disk, each process its share, and bring all together."""
     texts = Texts(lm.tokenizer)
     kept = kept_results(lm, tasks, texts, weights, encoder(lm, lm.model))
-    # Vectors for all pairs are not on disk: those languages have to be encoded.
+    # What all languages need together is not on disk: they have to be encoded.
     found = {
         name: result
         for name, pairs in tasks.items()
-        if not pairs.settings["pairs"] and (result := kept.result(name, pairs)) is not None
+        if not (pairs.settings["pairs"] or pairs.settings["lape"])
+        and (result := kept.result(name, pairs)) is not None
     }
     of_others: set[str] = set()
     everywhere: set[str] = set()
@@ -248,6 +260,7 @@ def _record(
     blocks: dict[str, TaskBlock],
     means: list[MeanBlock],
     pairs: list[PairsBlock],
+    lape: list[LapeBlock],
     kept: set[str],
 ) -> None:
     block = NeuronXABlock(
@@ -265,6 +278,8 @@ def _record(
         block["pairs"] = pairs
     if nothing_said(lm):
         block["auto_batch"] = batch_size(lm)
+    if lape:
+        block["lape"] = lape
     setattr(lm, _RECORD, block)
     recorded(block)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 
 from neuronxa_tasks.names import SCORES
-from neuronxa_tasks.schema import MeasuresBlock, ProfileBlock, TaskBlock
+from neuronxa_tasks.schema import LapeBlock, MeasuresBlock, ProfileBlock, TaskBlock
 
 
 def measure_tables(tasks: Mapping[str, TaskBlock]) -> list[str]:
@@ -81,6 +82,27 @@ def _mean(numbers: Iterable[float | None]) -> float:
 def _cells(rows: Sequence[Sequence[float]]) -> list[str]:
     means = [_mean(column) for column in zip(*rows, strict=True)]
     return ["none" if math.isnan(each) else f"{each:.3f}" for each in means]
+
+
+def lape_table(block: LapeBlock) -> str:
+    """How many language-specific neurons each language has, and in which third of the layers."""
+    rows = []
+    for language, layers in block["specific"].items():
+        counts = [len(each) for each in layers]
+        parts = _thirds(counts)
+        share = sum(counts) / sum(block["neurons"])
+        rows.append([language, str(sum(counts)), f"{share:.2%}", *map(str, parts)])
+    title = (
+        f"Language-specific neurons (LAPE), {block['corpus']}, {len(rows)} languages, "
+        f"n = {block['n']} sentences, active at more than {block['bar']:.3f} of the tokens"
+    )
+    header = ["language", "neurons", "of all", "first third of layers", "middle", "last"]
+    return f"{title}\n\n{aligned(header, rows)}"
+
+
+def _thirds(counts: Sequence[int]) -> list[int]:
+    ends = [round(len(counts) * part / 3) for part in range(4)]
+    return [sum(counts[start:end]) for start, end in pairwise(ends)]
 
 
 def aligned(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

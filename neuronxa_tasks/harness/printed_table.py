@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from neuronxa_tasks.harness.printed_measures import aligned, measure_tables
+from neuronxa_tasks.harness.printed_measures import aligned, lape_table, measure_tables
 from neuronxa_tasks.names import CONTROLS, SCORES
 from neuronxa_tasks.schema import MeanBlock, NeuronXABlock, TaskBlock
 
@@ -49,6 +49,7 @@ def summary(block: NeuronXABlock) -> str:
     means = {tuple(mean["tasks"]): mean for mean in block.get("means", [])}
     tables = [_table(tasks, means.get(tuple(sorted(tasks)))) for tasks in groups.values()]
     tables += [table for tasks in groups.values() for table in measure_tables(tasks)]
+    tables += [lape_table(each) for each in block.get("lape", [])]
     feet = [*_random(block), _HOW_TO_READ, *_batch(block)]
     return "\n\n".join([*tables, *feet]) if tables else ""
 

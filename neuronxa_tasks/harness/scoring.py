@@ -225,7 +225,7 @@ def encoder_key(pairs: Pairs) -> tuple[str, str, tuple[str, ...], bool, bool]:
     """What of a task's settings makes its encoder: the arguments of `encoder` behind the model."""
     settings = pairs.settings
     variants = tuple(settings["variants"])
-    counts = any(measure(name).counts for name in settings["measures"])
+    counts = settings["lape"] or any(measure(name).counts for name in settings["measures"])
     return settings["tap"], settings["weights"], variants, settings["routed_nav"], counts
 
 

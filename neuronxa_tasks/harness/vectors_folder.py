@@ -40,7 +40,7 @@ def vectors_folder() -> Iterator[Path]:
         folder = begun.rename(root / f"{_NAME}{begun.name.removeprefix(_BEGUN)}")
     except (OSError, Timeout) as error:
         raise NeuronXAError(
-            f"All pairs need space for vectors in {root}, which cannot be written: "
+            f"All pairs, and `lape`, need space in {root}, which cannot be written: "
             f"{getattr(error, 'strerror', None) or error}. Set NEURONXA_CACHE to another folder."
         ) from error
     try:

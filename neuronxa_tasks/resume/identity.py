@@ -46,7 +46,7 @@ _NO_ANSWER = frozenset({
 })  # fmt: skip
 """Attributes of a model of the harness that change no answer, are seen in the weights, or are part
 of the name of an answer."""
-_FREE_SETTINGS = ("pairs",)
+_FREE_SETTINGS = ("pairs", "lape")
 """Settings that leave the results of a language as they are."""
 _OF_MODULES = frozenset(vars(nn.Module())) - {"training"}
 

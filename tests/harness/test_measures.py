@@ -133,3 +133,26 @@ def test_what_cannot_be_is_refused(
     with pytest.raises(NeuronXAError) as caught:
         run(lm, FRENCH, **metadata)
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_specific_neurons_of_a_run(lm: NeuronXALM) -> None:
+    found = run(lm, *TASKS, n=N, measures=["lape", "mrr"])["config"]["neuronxa"]
+    (block,) = found["lape"]
+    assert set(block["specific"]) == {"eng_Latn", "deu_Latn", "fra_Latn"} == set(block["tokens"])
+    text = CORPORA["mini"].load("eng_Latn", "fra_Latn", N)
+    vectors = encoder(lm, lm.model, counts=True)(text.target)
+    assert block["tokens"]["fra_Latn"] == sum(vectors.tokens)
+    assert block["neurons"] == [each.shape[1] for each in vectors.active]
+    for layer, places in enumerate(block["specific"]["fra_Latn"]):
+        shares = vectors.active[layer].sum(dim=0).numpy() / sum(vectors.tokens)
+        assert all(shares[place] > block["bar"] for place in places)
+    named = {
+        (layer, place)
+        for of in block["specific"].values()
+        for layer, places in enumerate(of)
+        for place in places
+    }
+    assert len(named) == round(block["share"] * sum(block["neurons"]))
+    assert set(found["tasks"][FRENCH]["measures"]) == {"mrr"}
+    with pytest.raises(NeuronXAError, match=r"`lape` was asked for, but mini has only"):
+        run(lm, FRENCH, n=N, measures=["lape"])

@@ -15,7 +15,7 @@ from neuronxa_tasks.harness import plugin
 from neuronxa_tasks.harness.tasks.bare import BareTask, Docs, Run
 from neuronxa_tasks.harness.tasks.caller import checked_call
 from neuronxa_tasks.harness.tasks.options import parse_options
-from neuronxa_tasks.names import CONTROLS, METRICS, SCORES, measure_metrics
+from neuronxa_tasks.names import CONTROLS, MEASURES, METRICS, SCORES, measure_metrics
 from neuronxa_tasks.schema import RivalsBlock, SentenceRivals
 from neuronxa_tasks.text.corpora import corpus
 from neuronxa_tasks.text.sentence_pairs import Pairs
@@ -102,7 +102,8 @@ class NeuronXATask(BareTask):
             "control": list(self.options.control),
             "control_seeds": self.options.control_seeds,
             "variants": list(self.options.variants),
-            "measures": list(self.options.measures),
+            "measures": [each for each in self.options.measures if each in MEASURES],
+            "lape": "lape" in self.options.measures,
             "pairs": self.options.pairs,
             "covariates": list(self.options.covariates),
         }

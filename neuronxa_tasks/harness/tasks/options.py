@@ -15,6 +15,7 @@ from neuronxa_tasks.names import (
     DEFAULT_SEEDS,
     MEASURES,
     PAIRS,
+    RUN_MEASURES,
     TAPS,
     VARIANTS,
     WEIGHTS,
@@ -60,8 +61,8 @@ class Options:
         control_seeds: How often each control is drawn, with the seeds 0, 1, ...
         variants: Further ways to compare the same vectors; see `names.VARIANTS`. A text or
             a list.
-        measures: Further measures of the same vectors, see `names.MEASURES`; `all` for every one.
-            A text or a list.
+        measures: Further measures of the same vectors, see `names.MEASURES`; `all` for every one
+            of two languages; `lape` of all languages of the run. A text or a list.
         pairs: `all`: also align every language of the run with every other, not only with the
             pivot. `half`: the same with vectors in half precision, which takes half the disk.
         covariates: Covariates that cost a further pass: `bits_per_byte`. A text or a list.
@@ -121,7 +122,7 @@ def parse_options(metadata: Mapping[str, Any], foreign: Collection[str] = ()) ->
     if given.get("measures") == "all":
         given["measures"] = MEASURES
     if "measures" in given:
-        given["measures"] = _some_of("measures", given["measures"], MEASURES)
+        given["measures"] = _some_of("measures", given["measures"], (*MEASURES, *RUN_MEASURES))
     if "covariates" in given:
         given["covariates"] = _some_of("covariates", given["covariates"], COVARIATES)
     if "pairs" in given:
