@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from torch import Tensor
 
@@ -22,6 +22,9 @@ from neuronxa_tasks.alignment.hits import (
 )
 from neuronxa_tasks.states.reading import fetch_all
 from neuronxa_tasks.states.vectors import SentenceVectors
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 View: TypeAlias = Callable[[Tensor], Tensor]
 """From the cosines of a layer to other similarities of the pairs, [n, n] -> [n, n]."""
@@ -52,6 +55,32 @@ class Profile:
         named = {"nasca": self.nas, "navca": self.nav, "mexa": self.hidden}
         means = {name: each.mean for name, each in named.items()}
         return means | {f"{name}_max": each.max for name, each in named.items()}
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per representation and layer.
+
+        Returns:
+            `representation` (`nas`, `nav`, `hidden`); `layer`, which counts feed-forward networks
+            from 1, and blocks from 1 for hidden states, with the embeddings as 0; the hits
+            `mutual`, `forward` and `backward`; `n`; and `rate`, mutual / n. NASCA is the mean
+            `rate` of `nas`, NAVCA that of `nav`, MEXA that of `hidden`.
+        """
+        from neuronxa_tasks.alignment.profile_views import frame_of
+
+        return frame_of({"nas": self.nas, "nav": self.nav, "hidden": self.hidden})
+
+    def plot(self, title: str = "") -> Any:
+        """An Altair chart: the share of mutual nearest neighbours in each layer, and chance.
+
+        Args:
+            title: above the chart.
+
+        Raises:
+            NeuronXAError: Altair is not installed.
+        """
+        from neuronxa_tasks.alignment.profile_views import chart_of
+
+        return chart_of(self.to_frame(), title)
 
 
 def profile(pivot: SentenceVectors, target: SentenceVectors, compare: Compare = cosine) -> Profile:
