@@ -16,12 +16,14 @@ from neuronxa_tasks.commands.results_options import (
     check_drawing,
     describe,
     drawing_words,
+    harness_paths,
     package_versions,
     read,
     reading_words,
     repeated_words,
     tell,
 )
+from neuronxa_tasks.errors import NeuronXAError
 
 if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
     from collections.abc import Sequence
@@ -40,6 +42,7 @@ EXAMPLES = """\
 examples:
   neuronxa leaderboard out/ -o board
   neuronxa leaderboard out/ -o board --metric nasca --metric mexa --by script
+  neuronxa leaderboard out/ -o board --export my-lab
   neuronxa leaderboard out/ scores.csv -o board --languages xnli --covariates classes.csv --by class
 """
 MADE_BY = "neuronxa leaderboard"
@@ -88,6 +91,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="languages",
         help="where a model lacks a language, leave out of the mean that language (default), or "
         "leave the model unranked",
+    )
+    add(
+        "--export",
+        metavar="ORGANISATION",
+        help="write OUT/export, too: .eval_results of the Hub, and records of Every Eval Ever in "
+        "the name of this organisation",
     )
     add_reading(parser)
     add_drawing(parser, f"of languages (default: {RESAMPLES})")
@@ -148,9 +157,13 @@ def run(options: argparse.Namespace) -> int:
         "leaderboard.tex": write_latex(shown, by, options.confidence),
     }
     duels = list(duel_records(boards))
+    exported, told = _exports(options, results) if options.export else ({}, "")
+    files |= exported
     files |= _tables(options, results, boards, models, scores, duels, notes, sorted(files))
     write_folder(options.out, files, MADE_BY, INDEX)
     print(_told(boards))
+    if told:
+        print(told)
     print(f"{options.out / 'leaderboard.md'}: {len(boards)} board(s)")
     return 0
 
@@ -193,6 +206,34 @@ def _tables(
     return files | {INDEX: to_json(index)}
 
 
+def _exports(options: argparse.Namespace, results: Results) -> tuple[dict[str, bytes], str]:
+    """Files below `export/`, and what to say of them."""
+    import os
+    import time
+
+    from neuronxa_tasks.reports.leaderboard.every_eval_ever import record_files
+    from neuronxa_tasks.reports.leaderboard.export_rows import export_rows
+    from neuronxa_tasks.reports.leaderboard.hub_results import hub_files
+
+    paths = harness_paths(options.results)
+    rows = export_rows(results, paths)
+    if not rows:
+        raise NeuronXAError(
+            "--export needs results files of the harness, and only tables were given: a number "
+            "without its run is not exported. Give the folder that was its --output_path."
+        )
+    hub, lost = hub_files(rows)
+    now = os.environ.get("SOURCE_DATE_EPOCH", "")
+    records = record_files(rows, options.export, int(now) if now.isdecimal() else int(time.time()))
+    told = f"{options.out / 'export'}: {len(hub)} file(s) for the Hub, {len(records)} record(s)"
+    if lost:
+        told += f"; {lost} scores have no data set on the Hub and are in the records alone"
+    return {
+        **{f"export/hub/{name}": content for name, content in hub.items()},
+        **{f"export/every_eval_ever/{name}": content for name, content in records.items()},
+    }, told
+
+
 def _versions_told(results: Results) -> list[str]:
     found = sorted(set(filter(None, results.runs["harness"])) - {"published"})
     if len(found) < 2:
@@ -208,6 +249,7 @@ def _command(options: argparse.Namespace) -> str:
     for name, default in (("by", "language"), ("missing", "languages")):
         if getattr(options, name) != default:
             words += [f"--{name}", getattr(options, name)]
+    words += ["--export", options.export] if options.export else []
     return shlex.join([*words, *reading_words(options), *drawing_words(options)])
 
 
