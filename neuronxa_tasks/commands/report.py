@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from neuronxa_tasks.commands.results_options import (
     add_drawing,
@@ -24,6 +25,9 @@ from neuronxa_tasks.commands.results_options import (
 )
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.files import check_file, disk_told, write_whole
+
+if TYPE_CHECKING:  # the command line asks for the options before anything heavy is loaded
+    from neuronxa_tasks.reports.places import Places
 
 DESCRIPTION = """\
 Writes one HTML page that shows results to people: models, every language beside chance, surface and
@@ -82,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
     from neuronxa_tasks.reports.page.correlation_data import correlate
     from neuronxa_tasks.reports.page.drawings import drawings
     from neuronxa_tasks.reports.page.page import write_page
+    from neuronxa_tasks.reports.places import Places, without_folders
     from neuronxa_tasks.reports.variables import model_names
     from neuronxa_tasks.results import read_pairs
 
@@ -92,6 +97,7 @@ def run(options: argparse.Namespace) -> int:
     results = read(options, "separate")
     paths = harness_paths(options.results)
     matrices = read_pairs(paths, names=new_names(options)) if paths else []
+    results, matrices = without_folders(results, matrices)
     names = model_names(results)
     covariates = gather(results, names, options.covariates)
     settings = Settings(
@@ -99,13 +105,14 @@ def run(options: argparse.Namespace) -> int:
     )
     found = correlate(results, names, covariates, settings, options.pivot)
     tell([*found.notes, *covariates.notes])
-    content = gather_content(results, names, paths, matrices, covariates, found, settings)
+    places = Places((*options.results, *options.covariates))
+    content = gather_content(results, names, paths, matrices, covariates, found, settings, places)
     page = write_page(
         content,
         libraries,
         settings,
         title=options.title,
-        command=_command(options),
+        command=_command(options, places),
         versions=package_versions() | libraries.versions(),
     )
     files = {}
@@ -141,8 +148,11 @@ def _check(options: argparse.Namespace) -> None:
     check_file(options.out)
 
 
-def _command(options: argparse.Namespace) -> str:
-    """The command line that makes the same page again; the file's name is not part of it."""
+def _command(options: argparse.Namespace, places: Places) -> str:
+    """The command line that makes the same page again, without folders above the files.
+
+    The page's own file name is not part of it.
+    """
     words = ["neuronxa", "report", *options.results, "-o", "PAGE"]
     if options.title != "Alignment report":
         words += ["--title", options.title]
@@ -150,4 +160,5 @@ def _command(options: argparse.Namespace) -> str:
     if options.pivot:
         words += ["--pivot", options.pivot]
     words += reading_words(options)
-    return shlex.join([*words, *drawing_words(options, RESAMPLES)])
+    words += drawing_words(options, RESAMPLES)
+    return shlex.join([places.shown(word) for word in words])

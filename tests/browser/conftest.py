@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from browser_page import PATIENCE, Opened, find_browser
+from report_data import write_models
+from report_page import MODELS, report
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +73,11 @@ def open_page(browser: Any) -> Iterator[Callable[..., Opened]]:
     yield opener
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three models in 40 languages, with a matrix of language pairs."""
+    folder = tmp_path_factory.mktemp("small")
+    write_models(folder / "out", MODELS, 40, layers=6, benchmarks=("belebele", "xnli"), pairs=True)
+    return report(folder, folder / "out", title="Three models")

@@ -29,7 +29,7 @@ def main(page_file: Path, picture: Path) -> None:
         page.goto(page_file.resolve().as_uri())
         page.wait_for_selector("html[data-ready=yes]", state="attached")
         # What does not fit into one picture is left out of it, not of the page.
-        hidden = "#meaning .note, #models figcaption, #models .note, .benchmarks, .top .kicker"
+        hidden = "#meaning .note, #models figcaption, #models .note, #models .saves, .top .kicker"
         page.evaluate(
             "hidden => document.querySelectorAll(hidden).forEach(e => { e.hidden = true; })", hidden
         )

@@ -19,8 +19,10 @@ from report_data import XSS, codes, results_of, write_models
 
 from neuronxa_tasks.cli import main
 from neuronxa_tasks.reports.charts import fill
+from neuronxa_tasks.reports.page.example import examples
 from neuronxa_tasks.reports.page.language_scores import natural, rankable, score_name
-from neuronxa_tasks.reports.page.page import _inline, as_json, number_text
+from neuronxa_tasks.reports.page.page import _inline, as_json, choosable, number_text
+from neuronxa_tasks.reports.places import Places, local_names
 from neuronxa_tasks.results import LanguagePairs
 from neuronxa_tasks.text import languages
 
@@ -40,6 +42,10 @@ def report(folder, *arguments, code=0) -> str:
 def data_of(page: str):
     (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
     return json.loads(text)
+
+
+def unpacked(digits: str) -> list[int]:
+    return [int(digits[i : i + 2], 32) for i in range(0, len(digits), 2)]
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +82,8 @@ def test_the_numbers_are_those_of_the_files(two):
         assert row["t"] == pytest.approx(block["tokens"]["target"]["total"] / 2500, abs=5e-5)
         (line,) = (p for p in data["profiles"] if p["m"] == 1 and p["what"] == "hidden")
         assert line["first"] == 0
-        assert line["of"][code] == [hits * 10 for hits in block["hidden"]["mutual"]]
-    table = np.array([line["of"][code] for code in codes(12)]) / 1000
+        assert unpacked(line["of"][code]) == [hits * 10 for hits in block["hidden"]["mutual"]]
+    table = np.array([unpacked(line["of"][code]) for code in codes(12)]) / 1000
     assert line["mean"] == pytest.approx(table.mean(axis=0), abs=5e-5)
     assert line["low"] == pytest.approx(np.quantile(table, 0.1, axis=0), abs=5e-5)
 
@@ -108,8 +114,8 @@ def test_the_ranks_are_those_of_the_leaderboard(two, tmp_path):
         assert entry["model"] == other["model"]
         assert entry["mean"] == pytest.approx(other["mean"], abs=5e-5)
         assert entry["low"] == pytest.approx(other["low"], abs=5e-5)
-        low, high = other["rank_low"], other["rank_high"]
-        assert entry["rank"] == (str(low) if low == high else f"{low}–{high}")
+        rank, low, high = (other[name] for name in ("rank", "rank_low", "rank_high"))
+        assert entry["rank"] == (str(rank) if low == high else f"{rank} ({low}–{high})")
 
 
 def test_the_same_input_gives_the_same_bytes(two, tmp_path):
@@ -274,7 +280,8 @@ def test_every_file_is_named_with_its_hash(two):
     folder, page = two
     for path in (folder / "out").rglob("*.json"):
         assert hashlib.sha256(path.read_bytes()).hexdigest() in page
-        assert html.escape(str(path)) in page
+        assert html.escape(str(path.relative_to(folder))) in page
+    assert str(folder) not in page  # folders of this machine do not belong on a shared page
 
 
 @pytest.mark.parametrize(
@@ -301,7 +308,7 @@ def test_a_folder_is_no_page(two, tmp_path, capsys):
 
 
 def test_pairs_keep_within_their_room(monkeypatch):
-    from neuronxa_tasks.reports.page import content
+    from neuronxa_tasks.reports.page import pair_data
 
     def matrix(model):
         square = np.full((5, 5), 0.25)
@@ -309,11 +316,132 @@ def test_pairs_keep_within_their_room(monkeypatch):
         scores = {"nasca": square, "nasca_max": 2 * square}
         return LanguagePairs(model, "", "flores", 100, tuple("abcde"), scores, {}, "", "file")
 
-    monkeypatch.setattr(content, "MOST_PAIR_SCORES", 25)
-    made, notes = content.pair_data([matrix("one"), matrix("two")], {})
+    monkeypatch.setattr(pair_data, "MOST_PAIR_SCORES", 25)
+    made, notes = pair_data.pair_data([matrix("one"), matrix("two")], {})
     assert [list(each["scores"]) for each in made] == [["nasca"], ["nasca"]]
     assert made[0]["scores"]["nasca"] == [[], [250], [250] * 2, [250] * 3, [250] * 4]
     assert "nasca_max of one, nasca_max of two" in notes[0]
+
+
+def test_a_model_that_is_a_folder_has_its_name_and_no_revision(tmp_path):
+    for place in ("/home/me/models/llama", "/srv/models/qwen"):
+        content = results_of(place, codes(7), np.random.default_rng(0), layers=2, pairs=True)
+        for task in content["config"]["neuronxa"]["tasks"].values():
+            task["source"]["where"] = "/home/me/flores"
+        write(tmp_path / "out" / Path(place).name / "results_1.json", content)
+    page = report(tmp_path, tmp_path / "out", "--name", "/srv/models/qwen=lab/qwen")
+    assert data_of(page)["models"] == ["lab/qwen", "llama"]
+    assert {each["model"] for each in data_of(page)["pairs"]} == {"lab/qwen", "llama"}
+    for lost in ("/home", "/srv", "llama@main", str(tmp_path)):
+        assert lost not in page, lost
+    assert "qwen=lab/qwen" in page
+    assert "where flores" in page
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "shown"),
+    [
+        (("/a/b/out",), "/a/b/out/m/r.json: odd", "out/m/r.json: odd"),
+        (("/My Folder/out",), "read /My Folder/out/r.json", "read out/r.json"),
+        (("../out",), "../out/r.json", "out/r.json"),
+        (("out",), "out/r.json", "out/r.json"),
+        ((), "--name=/x/y/llama=lab/llama", "--name=llama=lab/llama"),
+        ((), "https://example.org/a/b 1 / (2n - 1)", "https://example.org/a/b 1 / (2n - 1)"),
+    ],
+)
+def test_folders_above_what_was_given_are_not_shown(given, text, shown):
+    assert Places(given).shown(text) == shown
+
+
+def test_local_models_are_told_from_those_of_the_hub():
+    names = ["/a/x/llama", "/b/x/llama", "lab/llama", "./qwen", "a/b/c/olmo", "<x/y/z>"]
+    assert local_names(names) == {
+        "/a/x/llama": "a/x/llama",
+        "/b/x/llama": "b/x/llama",
+        "./qwen": "qwen",
+        "a/b/c/olmo": "olmo",
+    }
+
+
+def test_the_example_is_where_surface_and_floor_matter():
+    data = {
+        "metrics": ["nasca", "surface", "nasca_floor"],
+        "scores": ["nasca"],
+        "models": ["m"],
+        "languages": {code: [code] for code in "abc"},
+        "rows": [
+            {"m": 0, "l": "a", "n": 50, "v": [0.4, 0.0, 0.0]},
+            {"m": 0, "l": "b", "n": 50, "v": [0.3, 0.2, 0.05]},
+            {"m": 0, "l": "c", "n": 50, "v": [0.1, 0.3, 0.05]},
+        ],
+    }
+    (found,) = examples(data)
+    assert (found["language"], found["score"], found["surface"]) == ("b", 0.3, 0.2)
+    assert found["chance"] == pytest.approx(1 / 99)
+
+
+def test_pivots_are_compared_over_their_common_languages(tmp_path):
+    """Means by hand, from the two files."""
+    for pivot, chosen in (("eng_Latn", codes(8)), ("fra_Latn", codes(6))):
+        rng = np.random.default_rng(len(chosen))
+        content = results_of("m", chosen, rng, layers=3, benchmarks=())
+        for task in content["config"]["neuronxa"]["tasks"].values():
+            task["pivot"] = pivot
+        write(tmp_path / "out" / pivot / "results_1.json", content)
+    page = report(tmp_path, tmp_path / "out")
+    (section,) = re.findall(r'<section id="pivots".*?</section>', page, flags=re.DOTALL)
+    (row,) = re.findall(r'<tr data-metric="nasca">(.*?)</tr>', section, flags=re.DOTALL)
+    for pivot in ("eng_Latn", "fra_Latn"):
+        file = json.loads((tmp_path / "out" / pivot / "results_1.json").read_text())["results"]
+        scores = [file[f"neuronxa_flores_{code}"]["nasca,none"] for code in codes(6)]
+        assert f">{np.mean(scores):.3f}<" in row
+    assert '<td class="num">6</td>' in row
+
+
+def test_the_scatter_opens_on_the_benchmark_with_most_spread(tmp_path):
+    rng = np.random.default_rng(0)
+    content = results_of("m", codes(9), rng, layers=2, benchmarks=("belebele",))
+    table = tmp_path / "flat.csv"
+    lines = [f"m,{code},flat,{0.99 + 0.001 * (i % 2)}" for i, code in enumerate(codes(9))]
+    table.write_text("model,language,benchmark,value\n" + "\n".join(lines), encoding="utf-8")
+    write(tmp_path / "out" / "results_1.json", content)
+    data = data_of(report(tmp_path, tmp_path / "out", table))
+    assert {pair["y"] for pair in data["scatter"]} == {"belebele", "flat"}
+    assert data["open"] == {"y": "belebele"}
+    for pair in data["scatter"]:
+        assert 0 <= pair["xd"][0] < pair["xd"][1] <= 1
+        assert 0 <= pair["yd"][0] < pair["yd"][1] <= 1
+        assert pair["chance"] == (0.25 if pair["y"] == "belebele" else None)
+
+
+def test_the_best_layer_is_a_choice_of_its_own():
+    scores = ["nasca", "mexa", "nasca_max", "mexa_max", "nasca_csls", "anc_max"]
+    assert choosable(scores) == ["nasca", "mexa", "nasca_csls", "anc_max"]
+
+
+def test_no_text_of_a_chart_is_small(two):
+    def sizes(node):
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key.lower().endswith("fontsize"):
+                    yield value
+                yield from sizes(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from sizes(value)
+
+    data = data_of(two[1])
+    found = list(sizes([data["charts"], data["config"]]))
+    assert found
+    assert min(found) >= 11
+
+
+def test_headings_are_called_as_in_the_navigation(two):
+    page = two[1]
+    links = re.findall(r'<li><a href="#(\w+)">([^<]*)</a>', page)
+    assert len(links) > 9
+    for name, label in links:
+        assert re.search(rf'<h2 id="h-{name}">{label}</h2><a class="anchor" href="#{name}"', page)
 
 
 def test_vendored_files_are_unchanged():

@@ -10,19 +10,31 @@ from typing import Any
 
 import numpy as np
 
-from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.reports.boards.board import build_boards
 from neuronxa_tasks.reports.boards.entries import Board, better_text
 from neuronxa_tasks.reports.confounders import Covariates
 from neuronxa_tasks.reports.estimates import Settings
-from neuronxa_tasks.reports.page.correlation_data import Correlations, scatter_data, short_names
-from neuronxa_tasks.reports.page.language_scores import chance, profile_data, rounded, score_data
+from neuronxa_tasks.reports.page.controls import control_rows
+from neuronxa_tasks.reports.page.correlation_data import (
+    Correlations,
+    opening,
+    scatter_data,
+    score_labels,
+    short_names,
+)
+from neuronxa_tasks.reports.page.example import examples
+from neuronxa_tasks.reports.page.language_scores import (
+    benchmark_chance,
+    profile_data,
+    rounded,
+    score_data,
+)
+from neuronxa_tasks.reports.page.pair_data import pair_data
+from neuronxa_tasks.reports.page.pivots import pivot_rows
 from neuronxa_tasks.reports.page.provenance import FileFacts, file_rows, read_files, setting_rows
+from neuronxa_tasks.reports.places import Places
 from neuronxa_tasks.results import LanguagePairs, Results
 from neuronxa_tasks.text import languages
-
-MOST_PAIR_SCORES = 250_000
-"""More scores of language pairs than this would make the page slow; the best-known come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,7 @@ def gather_content(
     covariates: Covariates,
     found: Correlations,
     settings: Settings,
+    places: Places,
 ) -> Content:
     """Collects everything.
 
@@ -57,6 +70,7 @@ def gather_content(
         covariates: with the tables of the user.
         found: see `correlations.correlate`.
         settings: seed, level and effort.
+        places: takes the folders of this machine out of what is shown.
     """
     ends, facts = read_files(paths) if paths else ({}, {})
     extra = {**covariates.numbers, **_own_labels(covariates)}
@@ -64,6 +78,8 @@ def gather_content(
     data["profiles"], undrawn = profile_data(results, names, data)
     data["scatter"] = scatter_data(found, data, settings.confidence)
     data["short"] = short_names(found)
+    data["open"] = opening(found)
+    data["label_of"] = score_labels(found)
     data["excluded"] = list(found.study.excluded) if found.study else []
     data["pairs"], notes = pair_data(matrices, names)
     known = {code: facts[0] for code, facts in data["languages"].items()}
@@ -81,17 +97,19 @@ def gather_content(
         "models": data["models"],
         "boards": data["boards"],
         "benchmarks": benchmark_boards,
-        "example": _example(data),
-        "controls": _controls(data),
+        "examples": examples(data),
+        "controls": control_rows(data),
+        "pivots": pivot_rows(results, names, data["scores"]),
         "correlations": _correlation_view(found),
-        "files": [*file_rows(results, facts), *_covariate_files(covariates)],
-        "settings": setting_rows(results, facts),
-        "notes": list(
-            dict.fromkeys([*found.notes, *results.notes, *covariates.notes, *notes, *undrawn])
+        "files": places.within([*file_rows(results, facts), *_covariate_files(covariates)]),
+        "settings": places.within(setting_rows(results, facts)),
+        "notes": places.within(
+            list(dict.fromkeys([*found.notes, *results.notes, *covariates.notes, *notes, *undrawn]))
         ),
         "unmapped": sorted(set(results.unmapped["task"])),
         "missing": _missing(data, found, covariates, facts),
     }
+    data["files"] = places.within(data["files"])
     return Content(data, view)
 
 
@@ -143,6 +161,7 @@ def _board(board: Board) -> dict[str, Any]:
         "ranked": any(entry.rank is not None for entry in board.entries),
         "apart": board.apart or "",
         "notes": list(board.notes),
+        "chance": rounded(_chance(board)),
         "reason": next((entry.reason for entry in board.entries if entry.reason), None) or "",
         "entries": [
             {
@@ -150,7 +169,7 @@ def _board(board: Board) -> dict[str, Any]:
                 "mean": rounded(entry.mean),
                 "low": rounded(entry.low),
                 "high": rounded(entry.high),
-                "rank": span(entry.rank_low, entry.rank_high),
+                "rank": span(entry.rank, entry.rank_low, entry.rank_high),
                 "better": better_text(entry),
                 "languages": entry.n_languages,
                 "missing": len(entry.missing),
@@ -164,100 +183,17 @@ def _board(board: Board) -> dict[str, Any]:
     }
 
 
-def span(low: int | None, high: int | None) -> str:
-    """The ranks that the data allow: `2` or `2–4`."""
-    if low is None or high is None:
+def _chance(board: Board) -> float:
+    if board.kind == "alignment":
+        return board.chance
+    return benchmark_chance(board.benchmark, board.metric)
+
+
+def span(rank: int | None, low: int | None, high: int | None) -> str:
+    """The rank, and in brackets the ranks that the data allow: `2 (1–4)`, or `2` alone."""
+    if rank is None or low is None or high is None:
         return "–"
-    return str(low) if low == high else f"{low}–{high}"
-
-
-def _example(data: Mapping[str, Any]) -> dict[str, Any] | None:
-    """One score put into words: that of the language in the middle of the first model."""
-    if not data["rows"] or not data["scores"]:
-        return None
-    metric = data["scores"][0]
-    if metric not in SCORES:  # of somebody else, and with another meaning
-        return None
-    at = {name: i for i, name in enumerate(data["metrics"])}
-    rows = [row for row in data["rows"] if row["v"][at[metric]] is not None and row["n"]]
-    if not rows:
-        return None
-    rows.sort(key=lambda row: (row["v"][at[metric]], row["l"]))
-    row = rows[len(rows) // 2]
-
-    def value(name: str) -> float | None:
-        found: float | None = row["v"][at[name]] if name in at else None
-        return found
-
-    return {
-        "metric": metric.upper(),
-        "model": data["models"][row["m"]],
-        "language": data["languages"][row["l"]][0],
-        "score": value(metric),
-        "n": row["n"],
-        "chance": chance(row["n"]),
-        "surface": value("surface"),
-        "floor": value(f"{metric}_floor"),
-    }
-
-
-# --- controls ---------------------------------------------------------------------------------
-
-
-def _controls(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Per model and score: means over the languages that have the control, and how many are above.
-
-    A language is above the floor where the interval of score - floor, over sentences, is above 0.
-    """
-    at = {name: i for i, name in enumerate(data["metrics"])}
-    rows = []
-    for corpus_at, corpus in enumerate(data["corpora"]):
-        for model_at, model in enumerate(data["models"]):
-            mine = [row for row in data["rows"] if (row["m"], row["c"]) == (model_at, corpus_at)]
-            for score in SCORES:
-                if not any(f"{score}_{what}" in at for what in ("floor", "shuffled")):
-                    continue
-                kept = [
-                    row
-                    for row in mine
-                    if any(
-                        name in at and row["v"][at[name]] is not None
-                        for name in (f"{score}_floor", f"{score}_shuffled")
-                    )
-                ]
-                if kept:
-                    rows.append(
-                        {
-                            "corpus": corpus,
-                            "model": model,
-                            "metric": score,
-                            "languages": len(kept),
-                            **{
-                                what: _mean(kept, at.get(name))
-                                for what, name in (
-                                    ("score", score),
-                                    ("floor", f"{score}_floor"),
-                                    ("above", f"{score}_above_floor"),
-                                    ("shuffled", f"{score}_shuffled"),
-                                    ("surface", "surface"),
-                                )
-                            },
-                            **_beyond(kept, at.get(f"{score}_above_floor")),
-                        }
-                    )
-    return rows
-
-
-def _mean(rows: Sequence[Mapping[str, Any]], at: int | None) -> float | None:
-    values = [] if at is None else [row["v"][at] for row in rows if row["v"][at] is not None]
-    return rounded(math.fsum(values) / len(values)) if values and len(values) == len(rows) else None
-
-
-def _beyond(rows: Sequence[Mapping[str, Any]], at: int | None) -> dict[str, int | None]:
-    if at is None:
-        return {"beyond": None, "tested": None}
-    intervals = [row["i"][at] for row in rows if row["i"][at]]
-    return {"beyond": sum(low > 0 for low, _ in intervals), "tested": len(intervals)}
+    return str(rank) if low == high else f"{rank} ({low}–{high})"
 
 
 # --- correlations -----------------------------------------------------------------------------
@@ -279,56 +215,6 @@ def _correlation_view(found: Correlations) -> dict[str, Any]:
 def _named(code: str) -> str:
     row = languages.find(code)
     return f"{row.name} ({code})" if row else code
-
-
-# --- language pairs ---------------------------------------------------------------------------
-
-
-def pair_data(
-    matrices: Sequence[LanguagePairs], names: Mapping[tuple[str, str], str]
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """The lower triangles of the matrices in thousandths, and what was left out.
-
-    Args:
-        matrices: as read.
-        names: (model, revision) to the model's name.
-
-    Returns:
-        One entry per matrix, and one sentence where scores did not fit into the page.
-    """
-    budget = MOST_PAIR_SCORES
-    made: list[dict[str, Any]] = [
-        {
-            "model": names.get((each.model, each.revision), each.model),
-            "corpus": each.corpus,
-            "n": each.n,
-            "languages": list(each.languages),
-            "scores": {},
-        }
-        for each in matrices
-    ]
-    lost = []
-    scores = dict.fromkeys(name for each in matrices for name in each.scores)
-    for name in sorted(scores, key=lambda name: name.endswith("_max")):
-        for entry, each in zip(made, matrices, strict=True):
-            if name not in each.scores:
-                continue
-            budget -= len(each.languages) * (len(each.languages) - 1) // 2
-            if budget < 0:
-                lost.append(f"{name} of {entry['model']}")
-                continue
-            square = each.scores[name]
-            entry["scores"][name] = [
-                [round(1000 * float(square[i, j])) for j in range(i)]
-                for i in range(len(each.languages))
-            ]
-    shown = ", ".join(lost[:5]) + (", ..." if len(lost) > 5 else "")
-    notes = (
-        [f"Matrices of language pairs that did not fit into the page: {shown}. Give fewer files."]
-        if lost
-        else []
-    )
-    return [entry for entry in made if entry["scores"]], notes
 
 
 # --- what is not there ------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.reports.confounders import Covariates
@@ -13,9 +15,9 @@ from neuronxa_tasks.reports.correlations import average_record, correlation_reco
 from neuronxa_tasks.reports.estimates import Estimates, Settings, adjust
 from neuronxa_tasks.reports.figures import domains, fit_band, short_codes
 from neuronxa_tasks.reports.layers import layer_records
-from neuronxa_tasks.reports.page.language_scores import rounded
+from neuronxa_tasks.reports.page.language_scores import benchmark_chance, rounded
 from neuronxa_tasks.reports.partial_correlations import partial_average_records, partial_records
-from neuronxa_tasks.reports.study import Study, build_study
+from neuronxa_tasks.reports.study import Study, VariablePair, build_study
 from neuronxa_tasks.reports.variables import Variable
 from neuronxa_tasks.results import Results
 
@@ -98,7 +100,7 @@ def scatter_data(
     pairs = []
     for pair in found.study.pairs:
         models = sorted(filter(pair.languages, pair.models()), key=data["models"].index)
-        x_ends, y_ends = domains(pair, models)
+        x_ends, y_ends = (_clipped(pair, models, side) for side in (0, 1))
         panels = []
         for model in models:
             record = records[(model, pair.x.label, pair.y.label)]
@@ -122,10 +124,44 @@ def scatter_data(
                 "from": [_place(pair.x, data), _place(pair.y, data)],
                 "xd": [rounded(end) for end in x_ends],
                 "yd": [rounded(end) for end in y_ends],
+                "chance": rounded(benchmark_chance(pair.y.benchmark, pair.y.metric))
+                if pair.y.kind == "benchmark"
+                else None,
                 "panels": panels,
             }
         )
     return pairs
+
+
+def _clipped(pair: VariablePair, models: Sequence[str], side: int) -> list[float]:
+    """The ends of an axis, which leaves [0, 1] only where a score does."""
+    low, high = domains(pair, models)[side]
+    values = [value for model in models for value in pair.columns(model)[side]]
+    return [
+        max(low, 0.0) if min(values) >= 0 else low,
+        min(high, 1.0) if max(values) <= 1 else high,
+    ]
+
+
+def opening(found: Correlations) -> dict[str, str]:
+    """The benchmark to show first: the one in which languages differ most, by standard deviation.
+
+    A benchmark in which every language is at the ceiling has nothing to show.
+    """
+    if found.study is None:
+        return {}
+    spread: dict[str, float] = {}
+    for pair in found.study.pairs:
+        columns = [pair.columns(model)[1] for model in pair.models() if pair.languages(model)]
+        deviations = [float(np.std(np.asarray(column))) for column in columns]
+        spread[pair.y.label] = math.fsum(deviations) / len(deviations) if deviations else 0.0
+    return {"y": max(sorted(spread), key=spread.__getitem__)} if spread else {}
+
+
+def score_labels(found: Correlations) -> dict[str, str]:
+    """Label of an alignment score in tables to its metric, for the choice of the score."""
+    variables = found.study.variables() if found.study else ()
+    return {each.label: each.metric for each in variables if each.kind == "alignment"}
 
 
 def _place(variable: Variable, data: Mapping[str, Any]) -> list[int]:

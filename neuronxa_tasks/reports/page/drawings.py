@@ -34,11 +34,12 @@ def drawings(
     found: Correlations,
     settings: Settings,
 ) -> list[Drawing]:
-    """The figures as files, on white: ranks, heat maps, profiles, matrices, correlations."""
+    """The figures as files, on white: those of the page, and those of `neuronxa correlate`."""
     made = [
         *_rank_drawings(libraries, data),
         *_heat_drawings(libraries, data),
         *_profile_drawings(libraries, data),
+        *_family_drawings(libraries, data),
         *_pair_drawings(libraries, data),
     ]
     if found.study is not None:
@@ -195,12 +196,73 @@ def profile_values(lines: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def _family_drawings(libraries: Libraries, data: Mapping[str, Any]) -> list[Drawing]:
+    """Languages by family, mean over models; one figure per corpus and score."""
+    spec = templates(libraries)["families"]
+    made = []
+    for corpus_at, corpus in enumerate(data["corpora"]):
+        for metric in data["scores"]:
+            at = data["metrics"].index(metric)
+            scores: dict[str, list[float]] = {}
+            for row in data["rows"]:
+                if row["c"] == corpus_at and row["v"][at] is not None:
+                    scores.setdefault(row["l"], []).append(row["v"][at])
+            if not scores:
+                continue
+            means = {code: sum(values) / len(values) for code, values in scores.items()}
+            families: dict[str, list[str]] = {}
+            for code in sorted(means):
+                families.setdefault(data["languages"][code][2] or "not in the table", []).append(
+                    code
+                )
+            labels = {name: f"{name} ({len(codes)})" for name, codes in families.items()}
+            middle = {
+                name: sum(means[code] for code in codes) / len(codes)
+                for name, codes in families.items()
+            }
+            order = sorted(families, key=lambda name: (-middle[name], name))
+            made.append(
+                _drawing(
+                    f"families {corpus} {metric}",
+                    f"{score_name(metric)} by family, mean over models, {corpus}: a line is a "
+                    "language, the dot the mean of the family",
+                    spec,
+                    {
+                        "points": [
+                            {
+                                "family": labels[name],
+                                "language": data["languages"][code][0],
+                                "code": code,
+                                "value": means[code],
+                            }
+                            for name in order
+                            for code in families[name]
+                        ],
+                        "means": [
+                            {
+                                "family": labels[name],
+                                "mean": middle[name],
+                                "languages": len(families[name]),
+                            }
+                            for name in order
+                        ],
+                        "order": [labels[name] for name in order],
+                        "top": max(means.values()) or 1.0,
+                        "metric": score_name(metric),
+                        "width": 420,
+                        "height": {"step": 24},
+                    },
+                )
+            )
+    return made
+
+
 def _pair_drawings(libraries: Libraries, data: Mapping[str, Any]) -> list[Drawing]:
     spec = templates(libraries)["pairs"]
     made = []
     for matrix in data["pairs"]:
         names = [data["names"].get(code, code) for code in matrix["languages"]]
-        side = max(240, min(900, 12 * len(names)))
+        side = max(240, min(900, 13 * len(names)))
         for metric, triangle in matrix["scores"].items():
             cells = [
                 {"a": names[one], "b": names[other], "value": value / 1000}
@@ -218,7 +280,6 @@ def _pair_drawings(libraries: Libraries, data: Mapping[str, Any]) -> list[Drawin
                         "codes": names,
                         "metric": score_name(metric),
                         "labels": True,
-                        "font": 9,
                         "top": max((cell["value"] for cell in cells), default=1.0) or 1.0,
                         "width": side,
                         "height": side,

@@ -15,10 +15,26 @@ from neuronxa_tasks.names import BASELINES, CONTROLS, METRIC_PREFERENCE, METRICS
 from neuronxa_tasks.reports.page.provenance import Ends
 from neuronxa_tasks.reports.usual_metric import usual_metrics
 from neuronxa_tasks.results import Results
+from neuronxa_tasks.statistics.transferability import CHANCE
 from neuronxa_tasks.text import languages
 
 DIGITS = 4
 """Decimals of a score in the page; the results files have all."""
+
+_CHOICES = {
+    "afrixnli": 3,
+    "global_mmlu": 4,
+    "global_mmlu_full": 4,
+    "global_piqa": 2,
+    "include": 4,
+    "m_hellaswag": 4,
+    "mmmlu": 4,
+    "world_cloze": 4,
+    "world_knowledge": 4,
+    "world_nli": 3,
+    "world_story": 2,
+}
+"""Choices of every item, for benchmarks that `CHANCE` lacks."""
 
 _BESIDE = {ending for endings in CONTROLS.values() for ending in endings}
 
@@ -26,6 +42,19 @@ _BESIDE = {ending for endings in CONTROLS.values() for ending in endings}
 def chance(n: int) -> float:
     """Expected score of vectors without any relation, 1 / (2n - 1)."""
     return 1.0 / (2 * n - 1)
+
+
+def benchmark_chance(benchmark: str, metric: str) -> float:
+    """Accuracy of guessing; NaN where items differ in their number of choices, or it is no share.
+
+    Args:
+        benchmark: with or without its settings in brackets.
+        metric: such as `acc`.
+    """
+    name = benchmark.partition(" [")[0]
+    if metric not in ("acc", "accuracy", "acc_norm"):
+        return math.nan
+    return CHANCE.get(name, 1 / _CHOICES[name] if name in _CHOICES else math.nan)
 
 
 def rankable(metrics: Sequence[str]) -> list[str]:
@@ -137,6 +166,7 @@ def _benchmarks(
             "metric": metric,
             "label": f"{benchmark} {metric}",
             "usual": metric in usual[benchmark],
+            "chance": rounded(benchmark_chance(benchmark, metric)),
             "v": values,
         }
         for (benchmark, metric), values in sorted(found.items())
@@ -154,7 +184,8 @@ def profile_data(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Hits over the layers: mean over languages, 10th and 90th percentile, and each language.
 
-    Rates are shares of the sentence pairs, those of each language (`of`) in thousandths.
+    Rates are shares of the sentence pairs, those of each language (`of`) in thousandths, see
+    `packed`.
 
     Args:
         results: what was read.
@@ -198,7 +229,7 @@ def profile_data(
                 "low": [rounded(value) for value in low],
                 "high": [rounded(value) for value in high],
                 "of": {
-                    code: [round(1000 * rate) for rate in line.values()]
+                    code: packed([round(1000 * rate) for rate in line.values()])
                     for code, line in by_language.items()
                 },
             }
@@ -207,6 +238,12 @@ def profile_data(
         f"Layers of {name} are not drawn here: `neuronxa correlate` has them." for name in left_out
     ]
     return found, notes
+
+
+def packed(thousandths: Sequence[int]) -> str:
+    """Numbers from 0 to 1023 in two digits of base 32 each: half the room of a JSON list."""
+    digits = "0123456789abcdefghijklmnopqrstuv"
+    return "".join(digits[number // 32] + digits[number % 32] for number in thousandths)
 
 
 def score_name(metric: str) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -17,24 +17,40 @@ from neuronxa_tasks.reports.charts import Libraries
 from neuronxa_tasks.reports.escape import visible
 from neuronxa_tasks.reports.estimates import Settings
 from neuronxa_tasks.reports.page.content import Content
+from neuronxa_tasks.reports.page.drawings import PAPER
 from neuronxa_tasks.reports.page.language_scores import score_name
 from neuronxa_tasks.reports.page.templates import BESIDE, NAMES, config, templates
 
 _SECTIONS = (
-    ("meaning", "Meaning", "example"),
+    ("meaning", "Meaning", "examples"),
     ("models", "Models", "ranked"),
     ("languages", "Languages", "rows"),
     ("heat", "Map", "rows"),
+    ("families", "Families", "rows"),
     ("profiles", "Layers", "profiles"),
     ("scatter", "Benchmarks", "scatter"),
     ("correlations", "Correlations", "has_correlations"),
     ("covariates", "Covariates", "has_partial"),
     ("controls", "Controls", "controls"),
-    ("pairs", "Pairs", "pairs"),
+    ("pairs", "Language pairs", "pairs"),
+    ("pivots", "Pivots", "pivots"),
     ("missing", "Missing", "missing"),
     ("provenance", "Sources", "files"),
 )
-"""Id, name in the navigation, and what must be there for the section."""
+"""Id, heading and name in the navigation, and what must be there for the section."""
+_SCRIPT = (
+    "core",
+    "charts",
+    "models",
+    "columns",
+    "languages",
+    "figures",
+    "layers",
+    "downloads",
+    "address",
+    "start",
+)
+"""Our own script, in its order: one function of the page."""
 _IN_PROSE = {"python": "Python"}
 
 
@@ -74,6 +90,8 @@ def write_page(
             "representations": NAMES,
             "scored": SCORES,
             "level": level(settings.confidence),
+            "labels": {name: score_name(name) for name in content.data["metrics"]},
+            "paper": PAPER,
         }
     )
     css = _own("page.css")
@@ -119,9 +137,12 @@ def write_page(
         facts=_facts(content),
         sections=[(name, label) for name, label, needs in _SECTIONS if present[needs]],
         level=level(settings.confidence),
-        metrics=content.data["scores"],
+        headings={name: label for name, label, _ in _SECTIONS},
+        alpha=round(1 - settings.confidence, 10),
+        label_of=content.data["label_of"],
+        pivot_codes=sorted({code for row in view["pivots"] for code in row["means"]}),
+        chosen=choosable(content.data["scores"]),
         corpora=content.data["corpora"],
-        extra_columns=extra_columns(content.data),
         lines=list(NAMES.items()),
         tests=view["correlations"]["tests"],
         reasons=shown + ([f"And {len(reasons) - 10} more."] if len(reasons) > 10 else []),
@@ -156,10 +177,13 @@ def _markup(text: str) -> Any:
     return Markup(text)
 
 
-def extra_columns(data: Mapping[str, Any]) -> list[str]:
-    """Further columns of the language table: benchmarks by their usual metric, then covariates."""
-    benchmarks = [each["label"] for each in data["benchmarks"] if each["usual"]]
-    return [*benchmarks, *(each["label"] for each in data["extra"])]
+def choosable(scores: Sequence[str]) -> list[str]:
+    """Scores to choose from; the best layer of one of them is a choice of its own."""
+    return [
+        name
+        for name in scores
+        if not (name.endswith("_max") and name.removesuffix("_max") in scores)
+    ]
 
 
 def as_json(content: Any) -> str:
@@ -180,7 +204,12 @@ def _scripts(libraries: Libraries) -> list[str]:
         "window.vegaEmbed = vegaEmbed;", vl_version=libraries.vega_lite()
     )
     # In a function of its own, so that its short names stay out of the page.
-    parts = [_own("vendor/dataTables.min.js"), f"(function(){{{bundle}}})();", _own("page.js")]
+    ours = "\n".join(_own(f"script/{name}.js") for name in _SCRIPT)
+    parts = [
+        _own("vendor/dataTables.min.js"),
+        f"(function(){{{bundle}}})();",
+        f'"use strict";\n(function () {{\n{ours}}})();\n',
+    ]
     return [_inline(part) for part in parts]
 
 

@@ -16,12 +16,20 @@ NAMES = {"nas": "NAS", "nav": "NAV", "hidden": "hidden states"}
 BESIDE = ("chance", "surface", "floor")
 """What a score is compared with, in the order of the legend."""
 
+TEXT = 11
+"""Pixels; no text of a chart is smaller."""
+
 _FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
 def config() -> dict[str, Any]:
     """What all charts have in common: quiet axes, no frame, the colours of the page."""
-    text = {"labelColor": "$muted", "titleColor": "$ink", "labelFontSize": 11, "titleFontSize": 12}
+    text = {
+        "labelColor": "$muted",
+        "titleColor": "$ink",
+        "labelFontSize": TEXT,
+        "titleFontSize": 12,
+    }
     return {
         "font": _FONT,
         "background": "$back",
@@ -43,13 +51,51 @@ def templates(libraries: Libraries) -> dict[str, Any]:
     """Name to chart without data."""
     alt = libraries.altair
     charts = {"ranks": _ranks(alt), "heat": _heat(alt), "profile": _profile(alt)}
+    charts["families"] = _families(alt)
     found = {name: _bare(chart) for name, chart in charts.items()}
     for layer in found["heat"]["layer"]:  # numbers, which Altair refuses to take as texts
         layer["encoding"]["x"]["axis"]["labelAngle"] = "$angle"
     found["pairs"] = _bare(_pairs(alt))
     for side in ("x", "y"):
-        found["pairs"]["encoding"][side]["axis"] |= {"labels": "$labels", "labelFontSize": "$font"}
-    return {**found, "scatter": scatter_template(alt)}
+        found["pairs"]["encoding"][side]["axis"]["labels"] = "$labels"
+    return {**found, "scatter": _scatter(alt)}
+
+
+def _scatter(alt: Any) -> dict[str, Any]:
+    """That of `neuronxa correlate` with larger labels, and a line where guessing would be."""
+    template = scatter_template(alt)
+    for layer in template["layer"]:
+        if layer["mark"]["type"] == "text":
+            layer["mark"]["fontSize"] = TEXT
+    line = (
+        alt.Chart(alt.Data(values="$chances"))
+        .mark_rule(strokeDash=[4, 3], color="$muted", clip=True)
+        .encode(
+            y=alt.Y("y:Q", title="$y", scale=alt.Scale(domain=["$y0", "$y1"], nice=False)),
+            tooltip=[alt.Tooltip("y:Q", title="chance", format=".3f")],
+        )
+        .to_dict(validate=False)
+    )
+    template["layer"].insert(0, {key: line[key] for key in ("data", "mark", "encoding")})
+    return template
+
+
+def _families(alt: Any) -> Any:
+    y = alt.Y("family:N", sort="$order", title=None, axis=alt.Axis(grid=False, ticks=False))
+    scale, axis = alt.Scale(domain=[0, "$top"], nice=True), alt.Axis(tickCount=6)
+    points, means = alt.Chart(alt.Data(values="$points")), alt.Chart(alt.Data(values="$means"))
+    return alt.layer(
+        points.mark_tick(thickness=1.6, size=14, opacity=0.75, color="$accent").encode(
+            y=y,
+            x=alt.X("value:Q", scale=scale, axis=axis, title="$metric"),
+            tooltip=["language:N", "code:N", alt.Tooltip("value:Q", title="$metric", format=".3f")],
+        ),
+        means.mark_point(filled=True, size=60, color="$c2", opacity=1).encode(
+            y=y,
+            x=alt.X("mean:Q", scale=scale, axis=axis, title="$metric"),
+            tooltip=["family:N", alt.Tooltip("mean:Q", format=".3f"), "languages:Q"],
+        ),
+    )
 
 
 def _bare(chart: Any) -> dict[str, Any]:
@@ -121,7 +167,7 @@ def _heat(alt: Any) -> Any:
                 legend=alt.Legend(title="$metric", orient="bottom", gradientLength=180),
             )
         ),
-        base.mark_text(fontSize=9).encode(
+        base.mark_text(fontSize=TEXT).encode(
             text=alt.Text("value:Q", format=".2f"),
             color=alt.condition("datum.dark", alt.value("#ffffff"), alt.value("#10151c")),
         ),
