@@ -22,8 +22,9 @@ Make: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 The values stay as they are; the result may be the scratch.
 """
 
-BLOCK = 1 << 17
-"""Numbers in a block, per thread, on a CPU: 512 KiB of float32, a quarter of a core's cache."""
+BLOCK = 1 << 18
+"""Numbers in a block, per thread, on a CPU: 1 MiB of float32. Smaller ones cost more calls than they
+save of the way to memory. Measured, see docs/performance.md."""
 
 
 def states(values: Tensor, scratch: Tensor) -> Tensor:
@@ -101,7 +102,9 @@ def pool(values: Tensor, tokens: Tokens, makes: Sequence[Make]) -> list[Tensor]:
     most = BLOCK * torch.get_num_threads()
     together = max(1, most // (length * width))
     step = max(1, most // (together * width))
-    scratch = torch.empty(max(width, min(most, values.numel())))
+    size = max(width, min(most, values.numel()))
+    scratch = torch.empty(size)
+    exact = scratch if values.dtype == scratch.dtype else torch.empty(size)
     sums = [weights.new_empty(batch, 1, width) for _ in makes]
     for low in range(0, batch, together):
         rows = slice(low, low + together)
@@ -110,6 +113,8 @@ def pool(values: Tensor, tokens: Tokens, makes: Sequence[Make]) -> list[Tensor]:
             columns = slice(start, min(start + step, after))
             block, share = values[rows, columns], weights[rows, None, columns]
             room = scratch[: block.numel()].view_as(block)
+            if exact is not scratch:  # once for all makes
+                block = exact[: block.numel()].view_as(block).copy_(block)
             for total, make in zip(sums, makes, strict=True):
                 if start == first:
                     torch.bmm(share, make(block, room), out=total[rows])
