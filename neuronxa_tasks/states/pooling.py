@@ -23,8 +23,8 @@ The values stay as they are; the result may be the scratch.
 """
 
 BLOCK = 1 << 18
-"""Numbers in a block, per thread, on a CPU: 1 MiB of float32. Smaller ones cost more calls than they
-save of the way to memory. Measured, see docs/performance.md."""
+"""Numbers in a block, per thread, on a CPU: 1 MiB of float32. Smaller ones cost more calls than
+they save of the way to memory. Measured, see docs/performance.md."""
 
 
 def states(values: Tensor, scratch: Tensor) -> Tensor:

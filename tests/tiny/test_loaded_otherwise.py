@@ -26,6 +26,7 @@ from transformers import (
     Qwen2VLConfig,
 )
 
+from neuronxa_tasks.alignment.profile import profile
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.model import NeuronXALM
 from neuronxa_tasks.harness.scoring import encoder
@@ -138,6 +139,29 @@ def test_layers_on_disk(tmp_path: Path) -> None:
     spread = dispatch_model(model, places, main_device="cpu", offload_dir=tmp_path)
     assert next(spread.model.layers[1].parameters()).is_meta
     assert same(Encoder(spread, TOKENIZER)(TEXT), expected)
+
+
+def test_two_halves_of_a_model_are_scored_as_one(tmp_path: Path) -> None:
+    """Two parts with accelerate's hooks between them stand in for two devices.
+
+    The second half comes from the disk when it is used, so that only one half is ever held.
+    """
+    model = tiny_model("llama")
+    both = (
+        [f"{text} {i}" for i in range(4) for text in TEXT],
+        [f"{i} {t}" for i in range(4) for t in TEXT],
+    )
+    whole = profile(*map(Encoder(model, TOKENIZER), both))
+    places: dict[str, Any] = dict.fromkeys(("model.embed_tokens", "model.rotary_emb"), "cpu")
+    places |= {f"model.layers.{i}": "cpu" if i < 2 else "disk" for i in range(4)}
+    places |= {"model.norm": "disk", "lm_head": "disk"}
+    halves = dispatch_model(model, places, main_device="cpu", offload_dir=tmp_path)
+    held = [next(layer.parameters()).is_meta for layer in halves.model.layers]
+    assert held == [False, False, True, True]
+    parts = profile(*map(Encoder(halves, TOKENIZER), both))
+    assert parts.scores == whole.scores
+    for name in ("nas", "nav", "hidden"):
+        assert getattr(parts, name).rivals.tolist() == getattr(whole, name).rivals.tolist()
 
 
 @pytest.mark.parametrize(
