@@ -7,12 +7,13 @@ export HF_HUB_OFFLINE := 1
 export HF_DATASETS_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help demo test test-all lint configs constraints clean
+.PHONY: help demo test test-all lint configs docs clean
 
 help:
 	@echo "make demo      environment, then five tiny models, one table, one page"
 	@echo "make test      environment, lint, types, tests (slow ones left out)"
 	@echo "make test-all  the same with the slow tests"
+	@echo "make docs      the documentation as a site, in site/"
 	@echo "make configs   write task_configs/ again from the language table"
 
 $(READY): pyproject.toml constraints.txt
@@ -57,8 +58,12 @@ test: lint
 test-all: lint
 	$(PYTEST)
 
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(READY)
+	$(BIN)/python -m mkdocs build --strict
+
 configs: $(READY)
 	$(BIN)/python -m neuronxa_tasks.harness.configs
 
 clean:
-	rm -rf .venv demo-results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo-results site .pytest_cache .mypy_cache .ruff_cache .hypothesis
