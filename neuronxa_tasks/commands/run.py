@@ -5,28 +5,33 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from neuronxa_tasks.commands.run_many import is_asked_for, run_many
+from neuronxa_tasks.commands.run_many import add_options, is_asked_for, run_many
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.launch import arguments as launch
 from neuronxa_tasks.harness.launch.loading_errors import loading_told
 from neuronxa_tasks.harness.launch.model_arguments import check_device
 from neuronxa_tasks.harness.launch.output import check_output, results_saved
 from neuronxa_tasks.harness.launch.shared_tasks import shared_tasks
+from neuronxa_tasks.harness.launch.shown import log_level, shown, where
 
 
 def run(arguments: list[str]) -> int:
     """Hand over to `lm_eval run`, with our tasks and model known to it; several times, if asked."""
+    if not arguments or {"-h", "--help"} & set(arguments):
+        parser = launch.harness_parser()
+        add_options(parser)
+        parser.print_help()
+        return 0
     if is_asked_for(arguments):
         return run_many(run, arguments)
     from neuronxa_tasks.harness.plugin import register, task_configs
     from neuronxa_tasks.harness.printed_table import collected, summary
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    from lm_eval.utils import setup_logging
 
-    setup_logging()
     options = launch.parsed(arguments)
     given = launch.run_config(getattr(options, "config", None))
+    level = log_level(options.verbosity or given.get("verbosity"))
     user_path = options.include_path or given.get("include_path")
     if user_path and not Path(user_path).is_dir():
         raise NeuronXAError(
@@ -47,13 +52,17 @@ def run(arguments: list[str]) -> int:
     from neuronxa_tasks.harness.launch.before_loading import checked_before_loading
 
     with (
+        shown(level),
         collected() as blocks,
-        results_saved(out),
+        results_saved(out, model) as files,
         loading_told(model),
         shared_tasks(),
         checked_before_loading(),
     ):
         options.func(options)
-    if blocks and os.environ.get("RANK", "0") == "0":
-        print("\n\n".join(map(summary, blocks)))
+        prints = os.environ.get("RANK", "0") == "0"
+        if blocks and prints:  # also where the results cannot be saved
+            print("\n\n".join(map(summary, blocks)))
+    if blocks and prints:
+        print(f"\n{where(files, out)}")
     return 0

@@ -342,6 +342,7 @@ def workers(launcher: int) -> list[int]:
 def test_killed_on_another_machine(checkpoint: Path, tmp_path: Path) -> None:
     """The launcher of the other machine sees nothing; its worker has to notice."""
     command = arguments(checkpoint, tmp_path / "out", ["neuronxa_mini"], n=100)
+    command += ["--verbosity", "INFO"]
     with running(machines(2, 1, command), tmp_path) as launchers:
         deadline = time.monotonic() + LIMIT
         while time.monotonic() < deadline:

@@ -16,13 +16,15 @@ from commands import BIN, ENVIRONMENT
 from hub import Repository, serve
 from models import byte_tokenizer, tiny_model
 
+from neuronxa_tasks.names import CHECKED
+
 pytestmark = pytest.mark.harness
 
 HARNESS = (
     "--model", "hf-neuronxa", "--tasks", "neuronxa_mini_fra_Latn,neuronxa_world_cloze_fra_Latn",
     "--limit", "20", "--batch_size", "8", "--device", "cpu",
 )  # fmt: skip
-LOADED = "Selected Tasks"
+LOADED = CHECKED
 """Stands in the log of a run that has begun."""
 
 

@@ -76,8 +76,15 @@ def test_neuronxa_run(
         "--log_samples", "--batch_size", 16, "--device", "cpu",
     )  # fmt: skip
     results = check(done, expected)
-    assert "|nasca" in done.out
-    assert done.err.count("Traceback") == 0
+    # The table comes last, and stands alone; behind it is where the results are.
+    assert "|nasca" not in done.out
+    assert "NeuronXA, flores against eng_Latn" in done.out
+    (file,) = done.folder.rglob("results_*.json")
+    assert done.out.rstrip().split("\n")[-2:] == [
+        f"Results: {file.relative_to(tmp_path)}", "Next: neuronxa report out -o report.html"
+    ]  # fmt: skip
+    for noise in ("Traceback", "INFO", "Building contexts", "fatal"):
+        assert noise not in done.err
 
     block = results["config"]["neuronxa"]
     assert block["model"]["class_name"] == "LlamaForCausalLM"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
@@ -48,6 +48,30 @@ def run_config(path: str | None) -> dict[str, Any]:
     return given
 
 
+def harness_parser() -> ArgumentParser:
+    """The harness' own parser of `run`, whose help also tells what is ours."""
+    from lm_eval._cli import HarnessCLI
+
+    from neuronxa_tasks.harness.tasks.options import told_keys
+
+    parser: ArgumentParser = HarnessCLI()._subparsers.choices["run"]
+    parser.prog = "neuronxa run"
+    parser.usage = "neuronxa run --model <model> --model_args <arg=value> --tasks <task> [options]"
+    parser.epilog = f"{told_keys()}\n{_EXAMPLES}"
+    return parser
+
+
+_EXAMPLES = """
+examples:
+  neuronxa run --model hf-neuronxa --model_args pretrained=NAME,dtype=bfloat16 \\
+      --tasks neuronxa_flores_xnli,xnli --output_path out
+  neuronxa run --model hf --model_args pretrained=NAME --tasks neuronxa_mini \\
+      --metadata '{"control": ["untrained", "shuffled"], "variants": "csls"}'
+
+All other arguments are those of `lm_eval run`. --verbosity INFO shows all that the harness says.
+"""
+
+
 def parsed(words: Sequence[str]) -> Namespace:
     """The arguments of `run`, as the harness' own parser reads them.
 
@@ -56,7 +80,7 @@ def parsed(words: Sequence[str]) -> Namespace:
 
     Raises:
         NeuronXAError: JSON that cannot be read.
-        SystemExit: An argument that the harness does not know, or `--help`.
+        SystemExit: An argument that the harness does not know.
     """
     from lm_eval._cli import HarnessCLI
 

@@ -66,17 +66,14 @@ def check_output(output: Path, arguments: Mapping[str, Any]) -> None:
     Raises:
         NeuronXAError: Nothing can be written there, or the name of the model leads elsewhere.
     """
-    from lm_eval.loggers.evaluation_tracker import GeneralConfigTracker
-    from lm_eval.utils import sanitize_model_name
-
     name = ""
     folder = output.absolute()
     if output.suffix == ".json":
         folder = folder.parent
     else:
-        given = GeneralConfigTracker._get_model_name(dict(arguments)) or ""
-        name = sanitize_model_name(given)
+        name = _folder_of(arguments)
         if name == "..":
+            given = _name_of(arguments)
             raise NeuronXAError(
                 f"The model is {given!r}, after which the harness names the folder of the results, "
                 f"so they would lie outside of --output_path {str(output)!r}. Give the whole path "
@@ -98,6 +95,20 @@ def check_output(output: Path, arguments: Mapping[str, Any]) -> None:
         ) from None
 
 
+def _name_of(arguments: Mapping[str, Any]) -> str:
+    """The name of the model as the harness reads it from its arguments; may be empty."""
+    from lm_eval.loggers.evaluation_tracker import GeneralConfigTracker
+
+    return GeneralConfigTracker._get_model_name(dict(arguments)) or ""
+
+
+def _folder_of(arguments: Mapping[str, Any]) -> str:
+    """The folder that the harness makes for the results of a model."""
+    from lm_eval.utils import sanitize_model_name
+
+    return str(sanitize_model_name(_name_of(arguments)))
+
+
 def _fill(folder: Path) -> None:
     with (folder / "trial").open("wb") as file:
         file.write(bytes(_ROOM))
@@ -106,29 +117,40 @@ def _fill(folder: Path) -> None:
 
 
 @contextmanager
-def results_saved(output: Path | None) -> Iterator[None]:
+def results_saved(
+    output: Path | None, arguments: Mapping[str, Any] | None = None
+) -> Iterator[list[Path]]:
     """Raise after a run whose results the harness could not write.
 
     Args:
         output: The value of `--output_path`, if there is one.
+        arguments: Of the model.
+
+    Yields:
+        A list, which has the results files of this run at its end.
 
     Raises:
         NeuronXAError: A results or samples file is missing or cut off.
     """
+    files: list[Path] = []
     if output is None:
-        yield
+        yield files
         return
     source = logging.getLogger("lm_eval.loggers.evaluation_tracker")
     failures = _Failures()
     source.addHandler(failures)
     before = _written(output)
     try:
-        yield
+        yield files
     finally:
         source.removeHandler(failures)
     saves = os.environ.get("RANK", "0") == "0"
     # Where the log level hides the warning. No times: the clock of a file system may be another.
-    if saves and not failures.found and not _written(output).items() - before.items():
+    new = [path for path, _ in _written(output).items() - before.items()]
+    # Another run may write to the same folder at the same time, but not of the same model.
+    place = output.parent if output.suffix == ".json" else output / _folder_of(arguments or {})
+    files += sorted(p for p in new if p.parent == place and not p.name.startswith("samples_"))
+    if saves and not failures.found and not new:
         failures.found.append("no results file is there")
     if failures.found:
         raise NeuronXAError(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+import textwrap
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -83,6 +86,26 @@ class Options:
 
 
 KEYS = tuple(option.name for option in fields(Options))
+
+
+def told_keys() -> str:
+    """The keys of `--metadata` with their defaults, for people: what `Options` says of them."""
+    told = inspect.getdoc(Options) or ""
+    texts = dict(re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", told, flags=re.MULTILINE))
+    lines = ["keys of --metadata, for the neuronxa_* tasks (default in brackets):"]
+    for option in fields(Options):
+        value = option.default
+        default = str(value).lower() if isinstance(value, bool) else str(value or "none")
+        words = " ".join(texts.get(option.name, "").split())
+        for name, values in (("VARIANTS", VARIANTS), ("MEASURES", MEASURES)):
+            words = words.replace(f"see `names.{name}`", f"of {', '.join(values)}")
+        lines += textwrap.wrap(
+            f"{option.name:<14} [{default}] {words}",
+            width=96,
+            initial_indent="  ",
+            subsequent_indent=" " * 17,
+        )
+    return "\n".join(lines)
 
 
 def parse_options(metadata: Mapping[str, Any], foreign: Collection[str] = ()) -> Options:
