@@ -120,7 +120,7 @@ STAGES = _stages()
 
 def done(out: Path, name: str) -> bool:
     """Whether a stage has its results."""
-    return (out / "runs" / name / "seconds.json").is_file()
+    return (out / "seconds" / f"{name}.json").is_file()
 
 
 def run(name: str, weights: Path, out: Path, environment: Mapping[str, str]) -> None:
@@ -147,7 +147,8 @@ def run(name: str, weights: Path, out: Path, environment: Mapping[str, str]) -> 
             command, check=True, env={**os.environ, **environment}, stdout=log, stderr=log
         )
     text = json.dumps({"stage": name, "seconds_of_the_last_start": round(time.time() - began)})
-    (folder / "seconds.json").write_text(text + "\n", encoding="utf-8")
+    (out / "seconds").mkdir(exist_ok=True)
+    (out / "seconds" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 @contextmanager
