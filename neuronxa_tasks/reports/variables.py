@@ -212,7 +212,7 @@ def _chosen_metrics(
         name for name in known if name in ALIGNMENT or not (name in METRICS or of_a_measure(name))
     ]
     wanted = metrics or usual or known
-    others = [name for name in known if name not in (*wanted, *MEASURE_METRICS)]
+    others = [name for name in known if name not in wanted and not of_a_measure(name)]
     notes = (
         [f"Alignment metrics that were not used: {', '.join(others)} (choose with --metric)."]
         if others and not metrics

@@ -109,6 +109,7 @@ def test_correlate_says_which_measure_goes_best(report: Path) -> None:
         assert "## Which measure goes best with a benchmark" in text
         assert "cka_nas (neuronxa_flores)" in text
     index = json.loads((report / "correlate.json").read_text(encoding="utf-8"))
+    assert not any("cka_nas" in note for note in index["notes"])
     assert index["families"]["measures"] == len(tested)
 
 
