@@ -32,11 +32,12 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 VOCABULARY = 8000
 SHAPES = {
+    "2x512": {"num_hidden_layers": 2, "hidden_size": 512, "intermediate_size": 256},
     "8x512": {"num_hidden_layers": 8, "hidden_size": 512, "intermediate_size": 1408},
     "24x512": {"num_hidden_layers": 24, "hidden_size": 512, "intermediate_size": 1408},
     "8b": {"num_hidden_layers": 32, "hidden_size": 4096, "intermediate_size": 14336},
 }
-"""Layers x width, and the shape of an 8B model, for an accelerator."""
+"""Layers x width (the first for tests), and the shape of an 8B model, for an accelerator."""
 LANGUAGES = ("eng_Latn", "fra_Latn", "rus_Cyrl", "deu_Latn")
 Numbers = dict[str, Any]
 
