@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.harness, pytest.mark.data]
 
 LIMIT = 4
 TASKS = (
-    "neuronxa_with_xnli", "xstorycloze", "belebele_eng_Latn", "belebele_deu_Latn", "xcopa_it",
-    "xcopa_sw", "neuronxa_bmlama53", "neuronxa_tatoeba_fra",
+    "neuronxa_with_xnli", "neuronxa_with_xstorycloze", "belebele_eng_Latn", "belebele_deu_Latn",
+    "xcopa_it", "xcopa_sw", "neuronxa_bmlama53", "neuronxa_tatoeba_fra",
 )  # fmt: skip
 
 
@@ -80,6 +80,26 @@ def test_one_run_one_table_one_file(online: Finished) -> None:
     assert online.results["configs"]["xnli_fr"]["dataset_path"] == "facebook/xnli"
     source = online.results["config"]["neuronxa"]["tasks"]["neuronxa_tatoeba_fra"]["source"]
     assert source["kind"] == "hub"
+
+
+def test_two_groups_that_share_languages(online: Finished) -> None:
+    """Each language of alignment runs once, and each benchmark averages its own."""
+    results, members = online.results["results"], online.results["group_subtasks"]
+    both = [set(benchmark_languages(name)) - {"en"} for name in ("xnli", "xstorycloze")]
+    assert len(both[0] & both[1]) > 3
+    for benchmark in ("xnli", "xstorycloze"):
+        aligned = members[f"neuronxa_flores_{benchmark}"]
+        rows = benchmark_languages(benchmark)
+        assert set(aligned) == {
+            f"neuronxa_flores_{row.code}" for code, row in rows.items() if code != "en"
+        }
+        mean = sum(results[task]["nasca,none"] for task in aligned) / len(aligned)
+        assert results[f"neuronxa_flores_{benchmark}"]["nasca,none"] == pytest.approx(mean)
+        accuracy = sum(results[f"{benchmark}_{code}"]["acc,none"] for code in rows) / len(rows)
+        assert results[benchmark]["acc,none"] == pytest.approx(accuracy)
+    for code in both[0] & both[1]:
+        row = benchmark_languages("xnli")[code]
+        assert len(online.samples(f"neuronxa_flores_{row.code}")) == LIMIT
 
 
 def test_bmlama_scores_follow_from_the_samples(online: Finished, data_dir: Path) -> None:
