@@ -29,10 +29,10 @@ _LIBRARIES = (
 )  # fmt: skip
 _LEFT_OUT = frozenset({
     "_commit_hash", "_hf_hook", "_is_hf_initialized", "_name_or_path", "_old_forward",
-    "name_or_path", "transformers_version", "warnings_issued",
+    "_original_object_hash", "name_or_path", "transformers_version", "warnings_issued",
 })  # fmt: skip
 """Attributes that change no number: where a model came from (its weights are read), how it was
-loaded, and what was said once."""
+loaded, what was said once, and a hash that every process of Python salts anew."""
 _REGISTRIES = (
     ("transformers.modeling_utils", "ALL_ATTENTION_FUNCTIONS"),
     ("transformers.masking_utils", "ALL_MASK_ATTENTION_FUNCTIONS"),

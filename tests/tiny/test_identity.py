@@ -76,6 +76,14 @@ def test_equal_models_have_one_name(plain: str, tmp_path: Path) -> None:
     assert name(lm) == plain
 
 
+def test_a_hash_of_the_process_is_no_change(plain_parts: dict[str, Any]) -> None:
+    """The configs of checkpoints from disk hold one, salted as Python salts hashes of text."""
+    lm = loaded()
+    for salted in (1, 2):
+        lm.model.generation_config._original_object_hash = salted
+        assert parts(lm) == plain_parts
+
+
 def test_where_a_model_came_from_and_that_it_was_used_is_no_change(tmp_path: Path) -> None:
     names = set()
     for place in ("one", "other"):
