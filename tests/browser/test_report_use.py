@@ -8,9 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from browser_page import Opened
-from report_data import XSS, codes, write_models
+from correlate_data import write
+from report_data import XSS, codes, results_of, write_models
 from report_page import MODELS, ROWS, column, draw_all, drawn, report
 
 pytest.importorskip("altair", reason="install the extra `report` to draw figures")
@@ -261,6 +263,36 @@ def test_captions_have_the_width_of_their_card(small, open_page, width):
     )
     assert cut[0] == cut[1]
     assert cut[2]
+
+
+def test_a_measure_beside_the_scores_borrows_neither_chance_nor_surface(tmp_path, open_page):
+    """CKA is no share of hits: it is compared with its floor alone, and with nothing without."""
+    for place, floor in enumerate((True, False)):
+        content = results_of(f"m{place}", codes(8), np.random.default_rng(0), layers=2)
+        for i, code in enumerate(codes(8)):
+            row = content["results"][f"neuronxa_flores_{code}"]
+            facts = content["config"]["neuronxa"]["tasks"][f"neuronxa_flores_{code}"]
+            row |= {"cka_hidden,none": 0.1 * i - 0.2} | (
+                {"cka_hidden_floor,none": 0.1} if floor else {}
+            )
+            facts["intervals"]["cka_hidden"] = [0.1 * i - 0.25, 0.1 * i - 0.15]
+        write(tmp_path / "out" / f"{place}" / "results_1.json", content)
+    opened = open_page(report(tmp_path, tmp_path / "out"))
+    page = opened.page
+    page.select_option("#metric", "cka_hidden")
+    assert "chance" not in page.locator("#table-caption").inner_text()
+    titles = page.locator("#table thead th").all_inner_texts()
+    assert not any("Surface" in title or "Chance" in title for title in titles)
+    rows = rows_of(saved(opened, page.locator("#filters .save"))[1])
+    assert len(rows) == 16
+    for row in rows:
+        above = row["Model"] == "m0" and float(row["low"]) > 0.1
+        assert row["above_all"] == str(above).lower()
+    assert "has no sentence of its own" in page.locator(".example:visible").inner_text()
+    draw_all(opened)
+    label = page.locator("#families .chart").get_attribute("aria-label")
+    assert "cka_hidden" in label
+    assert opened.clean(), opened.said
 
 
 def test_labels_of_points_do_not_overlap(small, open_page):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from neuronxa_tasks.names import SCORES
 from neuronxa_tasks.reports.boards.board import build_boards
 from neuronxa_tasks.reports.boards.entries import Board, better_text
 from neuronxa_tasks.reports.confounders import Covariates
@@ -152,6 +153,7 @@ def _boards(results: Results, scores: Sequence[str], settings: Settings) -> list
 
 
 def _board(board: Board) -> dict[str, Any]:
+    ours = board.metric.partition("_")[0] in SCORES  # other measures are no shares of hits
     return {
         "label": board.label,
         "corpus": re.sub(r" \[items \d+\]$", "", board.label),
@@ -173,8 +175,8 @@ def _board(board: Board) -> dict[str, Any]:
                 "better": better_text(entry),
                 "languages": entry.n_languages,
                 "missing": len(entry.missing),
-                "chance": rounded(board.chance),
-                "surface": rounded(entry.beside.get("surface", math.nan)),
+                "chance": rounded(board.chance if ours else math.nan),
+                "surface": rounded(entry.beside.get("surface", math.nan) if ours else math.nan),
                 "floor": rounded(entry.beside.get(f"{board.metric}_floor", math.nan)),
                 "reason": entry.reason or "",
             }
@@ -185,7 +187,7 @@ def _board(board: Board) -> dict[str, Any]:
 
 def _chance(board: Board) -> float:
     if board.kind == "alignment":
-        return board.chance
+        return math.nan  # stands in each row
     return benchmark_chance(board.benchmark, board.metric)
 
 

@@ -84,6 +84,7 @@ def rank_values(board: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "ranks": entries,
         "marks": marks,
+        "low": min([0.0, *(entry["low"] or entry["mean"] for entry in entries)]),
         "top": max([*ends, *(mark["value"] for mark in marks)], default=1.0),
     }
 
@@ -247,6 +248,7 @@ def _family_drawings(libraries: Libraries, data: Mapping[str, Any]) -> list[Draw
                             for name in order
                         ],
                         "order": [labels[name] for name in order],
+                        "low": min(0.0, *means.values()),
                         "top": max(means.values()) or 1.0,
                         "metric": score_name(metric),
                         "width": 420,

@@ -82,7 +82,7 @@ def _scatter(alt: Any) -> dict[str, Any]:
 
 def _families(alt: Any) -> Any:
     y = alt.Y("family:N", sort="$order", title=None, axis=alt.Axis(grid=False, ticks=False))
-    scale, axis = alt.Scale(domain=[0, "$top"], nice=True), alt.Axis(tickCount=6)
+    scale, axis = alt.Scale(domain=["$low", "$top"], nice=True), alt.Axis(tickCount=6)
     points, means = alt.Chart(alt.Data(values="$points")), alt.Chart(alt.Data(values="$means"))
     return alt.layer(
         points.mark_tick(thickness=1.6, size=14, opacity=0.75, color="$accent").encode(
@@ -106,8 +106,10 @@ def _bare(chart: Any) -> dict[str, Any]:
 
 
 def _ranks(alt: Any) -> Any:
-    y = alt.Y("model:N", sort=None, title=None, axis=alt.Axis(grid=False, ticks=False))
-    scale = alt.Scale(domain=[0, "$top"], nice=True)
+    # Room for a mark at 0 beside the name.
+    labels = alt.Axis(grid=False, ticks=False, labelPadding=9)
+    y = alt.Y("model:N", sort=None, title=None, axis=labels)
+    scale = alt.Scale(domain=["$low", "$top"], nice=True)
     axis = alt.Axis(tickCount=6)
     models, marks = alt.Chart(alt.Data(values="$ranks")), alt.Chart(alt.Data(values="$marks"))
     number = [alt.Tooltip(f"{name}:Q", format=".3f") for name in ("mean", "low", "high")]

@@ -10,7 +10,7 @@
       + '<rect class="track" x="0" y="3" width="100" height="10"/>'
       + `<rect class="fill" x="0" y="3" width="${x(score)}" height="10"/>`
       + (pair ? `<line class="ends" x1="${x(pair[0])}" x2="${x(pair[1])}" y1="8" y2="8"/>` : "")
-      + line("surface", value(row, "surface"))
+      + line("surface", surfaceOf(row))
       + line("floor", value(row, `${state.metric}_floor`)) + "</svg>";
   }
   // `get` gives the raw value: it is what is sorted by, and what a download holds.
@@ -48,7 +48,7 @@
       } },
     numeric("above", "Above floor", (row) => value(row, `${state.metric}_above_floor`)),
     numeric("floor", "Floor", (row) => value(row, `${state.metric}_floor`)),
-    numeric("surface", "Surface", (row) => value(row, "surface")),
+    numeric("surface", "Surface", surfaceOf),
     numeric("chance", "Chance", chanceOf),
     numeric("n", "n", (row) => row.n, 0),
     ...extras,

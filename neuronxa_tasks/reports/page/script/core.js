@@ -32,7 +32,10 @@
   // --- scores of a row --------------------------------------------------------------------
 
   const value = (row, metric) => (metric in at ? row.v[at[metric]] : null);
-  const chanceOf = (row) => row.n && 1 / (2 * row.n - 1);
+  // Chance and surface are shares of hits: they belong to our scores, and not to other measures.
+  const ours = () => (state.metric || "").split("_")[0] in D.scored;
+  const chanceOf = (row) => (ours() && row.n ? 1 / (2 * row.n - 1) : null);
+  const surfaceOf = (row) => (ours() ? value(row, "surface") : null);
   // English accuracy of the row's model, by which a score is multiplied where that was chosen.
   function factor(row) {
     if (state.scale === "") return 1;
@@ -50,8 +53,9 @@
   function clear(row) {
     const pair = row.i[at[state.metric]];
     if (!pair || state.scale !== "") return false;
-    const beside = [chanceOf(row), value(row, "surface"), value(row, `${state.metric}_floor`)];
-    return beside.every((each) => each === null || each === undefined || pair[0] > each);
+    const beside = [chanceOf(row), surfaceOf(row), value(row, `${state.metric}_floor`)]
+      .filter((each) => each !== null && each !== undefined);
+    return beside.length > 0 && beside.every((each) => pair[0] > each);
   }
   const scaleTold = () => (state.scale === "" ? ""
     : `, times the model’s English accuracy in ${D.benchmarks[Number(state.scale)].label}`);

@@ -1,6 +1,6 @@
   // --- heat map ---------------------------------------------------------------------------
 
-  const STEP = 30; // pixels that a number needs
+  const STEP = 34; // pixels that a number needs
   function heat(element) {
     const rows = rowsNow();
     if (!rows.length) return null;
@@ -19,6 +19,7 @@
     });
     const top = Math.max(...rows.map(shown)) || 1;
     const models = [...new Set(rows.map((row) => row.m))].sort((a, b) => a - b);
+    element.toggleAttribute("data-many", models.length > 12);
     const narrow = (element.clientWidth - 160) / models.length < STEP; // then it scrolls sideways
     element.toggleAttribute("data-wide", narrow);
     return {
@@ -27,7 +28,7 @@
         cells: rows.map((row) => ({
           language: name(row.l), code: row.l, model: D.models[row.m], n: row.n,
           value: shown(row), dark: shown(row) < 0.55 * top,
-          floor: value(row, `${state.metric}_floor`), surface: value(row, "surface"),
+          floor: value(row, `${state.metric}_floor`), surface: surfaceOf(row),
         })),
         models: models.map((i) => D.models[i]), order: codes.map(name), top,
         metric: metricLabel(state.metric) + scaleTold(), height: 17 * codes.length,
@@ -61,7 +62,7 @@
     return {
       template: "families",
       values: { points, means: told.map(({ family, mean: middle, languages }) => ({ family, mean: middle, languages })),
-        order: told.map((each) => each.family), top: Math.max(...points.map((point) => point.value)) || 1,
+        order: told.map((each) => each.family), low: Math.min(0, ...points.map((point) => point.value)), top: Math.max(...points.map((point) => point.value)) || 1,
         metric: metricLabel(state.metric) + scaleTold(), height: 26 * told.length },
       label: `${metricLabel(state.metric)}${scaleTold()} by family, ${model || "mean over models"}: `
         + told.map((each) => `${each.family} ${number(each.mean)}`).join("; "),

@@ -1,7 +1,8 @@
   // --- layers -----------------------------------------------------------------------------
 
   function representation() {
-    return D.scored[state.metric.split("_")[0]] || "nas";
+    const named = Object.keys(D.representations).find((what) => (state.metric || "").endsWith(`_${what}`));
+    return named || D.scored[(state.metric || "").split("_")[0]] || "nas";
   }
   // Thousandths in two digits of base 32 each, as shares.
   const unpacked = (digits) => Array.from({ length: digits.length / 2 },

@@ -7,7 +7,7 @@
     }
     const told = [...document.querySelectorAll(".example")];
     const now = told.find((each) => each.dataset.metric === state.metric);
-    for (const each of told) each.hidden = each !== (now || told[0]);
+    for (const each of told) each.hidden = each !== (now || told[told.length - 1]);
     showRowsOfScore();
     later();
   }
@@ -42,7 +42,8 @@
       const most = Math.max(...entries.map((e) => e.high ?? e.mean), ...marks.map((m) => m.value));
       return {
         template: "ranks",
-        values: { ranks: entries, marks, top: most || 1, height: 28 * entries.length,
+        values: { ranks: entries, marks, top: most || 1,
+          low: Math.min(0, ...entries.map((e) => e.low ?? e.mean), ...marks.map((m) => m.value)), height: 28 * entries.length,
           metric: metricLabel(board.metric) },
         label: `Mean ${metricLabel(board.metric)} of ${entries.length} models: `
           + entries.map((e) => `${e.model} ${number(e.mean)} ${ends([e.low, e.high])}, rank ${e.rank}`).join("; "),
