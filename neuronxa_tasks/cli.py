@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from neuronxa_tasks import __version__
 from neuronxa_tasks.commands import (
+    completion,
     correlate,
     doctor,
     fetch,
@@ -61,6 +62,7 @@ _VERBS = (
     (leaderboard, "rank models, with the ranks that the data allow"),
     (gate, "say whether a checkpoint may replace another one"),
     (sweep, "run a series of checkpoints and draw their trends"),
+    (completion, "a script with which the shell completes verbs and options"),
 )
 
 
@@ -88,7 +90,8 @@ def _command(arguments: list[str]) -> int:
     harness: list[str] = []
     if arguments[:1] == ["sweep"]:
         arguments, harness = sweep.split_at_dashes(arguments)
-    options = _parser().parse_args(arguments, argparse.Namespace(harness=harness))
+    parser = _parser()
+    options = parser.parse_args(arguments, argparse.Namespace(harness=harness, parser=parser))
     return int(options.action(options))
 
 
