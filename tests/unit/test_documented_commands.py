@@ -20,8 +20,9 @@ PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").g
 RUN_BY = {
     "run": "tests/harness/test_ways_in.py",
     "path": "tests/harness/test_ways_in.py",
-    "link": "tests/harness/test_link.py",
-    "unlink": "tests/harness/test_link.py",
+    "link": "tests/unit/test_link.py",
+    "unlink": "tests/unit/test_link.py",
+    "completion": "tests/unit/test_completion.py",
     "list": "tests/unit/test_list.py",
     "doctor": "tests/harness/test_doctor_command.py",
     "tasks": "tests/unit/test_scaffold.py",
