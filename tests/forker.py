@@ -15,7 +15,6 @@ and HF_HUB_OFFLINE, is for all runs as it was when this program started.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import resource
@@ -48,10 +47,9 @@ def main() -> None:
 
 def _load() -> None:
     """All that a run loads, and the task configs that it would read."""
-    from neuronxa_tasks.commands.own_process import WHAT_A_RUN_LOADS
+    from neuronxa_tasks.commands.own_process import load_what_a_run_needs
 
-    for name in WHAT_A_RUN_LOADS:
-        importlib.import_module(name)
+    load_what_a_run_needs()
     from lm_eval.tasks import TaskManager
 
     from neuronxa_tasks.harness.plugin import task_configs

@@ -55,10 +55,10 @@ class ActivityStore:
             return
         tokens = np.array([sum(vectors.tokens), *(each.shape[1] for each in vectors.active)])
         counts = [each.sum(dim=0).cpu().numpy() for each in vectors.active]
-        begun = path.with_suffix(".begun.npy")
+        begun = path.with_suffix(".begun")
         try:
-            np.save(self._path(language, "tokens"), tokens.astype(np.int64))
-            np.save(begun, np.concatenate(counts).astype(np.uint32))
+            tokens.astype(np.int64).tofile(self._path(language, "tokens"))
+            np.concatenate(counts).astype(np.uint32).tofile(begun)
             begun.replace(path)
         except OSError as error:
             raise NeuronXAError(
@@ -68,15 +68,15 @@ class ActivityStore:
 
     def tokens(self, language: str) -> int:
         """Tokens of a language."""
-        return int(np.load(self._path(language, "tokens"))[0])
+        return int(np.fromfile(self._path(language, "tokens"), np.int64)[0])
 
     def widths(self, language: str) -> list[int]:
         """Neurons of each layer."""
-        return [int(each) for each in np.load(self._path(language, "tokens"))[1:]]
+        return [int(each) for each in np.fromfile(self._path(language, "tokens"), np.int64)[1:]]
 
     def layers(self, languages: Sequence[str]) -> Iterator[Floats]:
         """Activation probabilities [languages, F_l] of each layer."""
-        opened = [np.load(self._path(each), mmap_mode="r") for each in languages]
+        opened = [np.memmap(self._path(each), np.uint32, mode="r") for each in languages]
         tokens = np.array([[self.tokens(each)] for each in languages], dtype=np.float64)
         start = 0
         for width in self.widths(languages[0]):
@@ -84,7 +84,7 @@ class ActivityStore:
             start += width
 
     def _path(self, language: str, what: str = "counts") -> Path:
-        return self._folder / f"{language}.{what}.npy"
+        return self._folder / f"{language}.{what}"
 
 
 def entropy(probabilities: Floats) -> Floats:

@@ -26,17 +26,6 @@ from neuronxa_tasks.commands.exit_codes import exit_code
 PATIENCE = 20.0
 """Seconds that an interrupted run has to end by itself."""
 
-WHAT_A_RUN_LOADS = (
-    "lm_eval._cli",
-    "lm_eval.evaluator",
-    "neuronxa_tasks.commands.run",
-    "neuronxa_tasks.harness.model",
-    "neuronxa_tasks.harness.tasks.alignment",
-    "pytablewriter",
-    "sklearn.feature_extraction.text",
-    "transformers.models.llama.modeling_llama",
-)
-
 COMMAND = ("-m", "neuronxa_tasks")
 """This program, for Python or a launcher."""
 
@@ -108,8 +97,7 @@ def in_forks(run: Do, tasks: Sequence[str], include_path: str | None = None) -> 
     before = dict(os.environ)
     os.environ.setdefault(_NVML, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # as `run` does
-    for name in WHAT_A_RUN_LOADS:
-        importlib.import_module(name)
+    load_what_a_run_needs()
     from neuronxa_tasks.harness.launch.task_index import read_ahead
 
     read_ahead(tasks, include_path)
@@ -120,6 +108,18 @@ def in_forks(run: Do, tasks: Sequence[str], include_path: str | None = None) -> 
         return _fork(partial(run, list(words[1:])), words, log, lock, before)
 
     return start
+
+
+def load_what_a_run_needs() -> None:
+    """Import what every run imports, so that forks of this process have it."""
+    importlib.import_module("lm_eval._cli")
+    importlib.import_module("lm_eval.evaluator")
+    importlib.import_module("neuronxa_tasks.commands.run")
+    importlib.import_module("neuronxa_tasks.harness.model")
+    importlib.import_module("neuronxa_tasks.harness.tasks.alignment")
+    importlib.import_module("pytablewriter")
+    importlib.import_module("sklearn.feature_extraction.text")
+    importlib.import_module("transformers.models.llama.modeling_llama")
 
 
 def call(start: Start, words: Sequence[str], log: IO[bytes] | None, lock: int | None) -> int:
@@ -200,7 +200,7 @@ class _Fork:
             if found:
                 self._code = os.waitstatus_to_exitcode(status)
             elif until is not None and time.monotonic() >= until:
-                raise subprocess.TimeoutExpired("neuronxa run", timeout or 0.0)
+                raise subprocess.TimeoutExpired(["neuronxa", "run"], timeout or 0.0)
             else:
                 time.sleep(0.02)
         return self._code

@@ -52,6 +52,10 @@ def faults(tree: ast.AST) -> list[str]:
         written_out = bool(node.args) and isinstance(node.args[0], ast.Constant)
         if name == "importlib.import_module" and written_out:
             continue  # like an import statement: nobody else names the module
+        if name == "importlib.import_module" and of_this_package(node.args[0]):
+            continue
+        if name == "os.execv" and ast.unparse(node.args[0]) == "sys.executable":
+            continue  # this program again, with a list of words and no shell
         if last == "extractall" and keywords.get("filter") == "data":
             continue  # links, devices and paths out of the folder are refused by tarfile
         if name == "yaml.load" and len(node.args) == 2 and safe_loader(node.args[1]):
@@ -68,6 +72,11 @@ def faults(tree: ast.AST) -> list[str]:
         if last == "urlopen":
             found.append(f"{where}: {name}, which follows redirects to anywhere")
     return found
+
+
+def of_this_package(node: ast.AST) -> bool:
+    """Whether a module's name begins with the package's own, written out: f"{__package__}.x"."""
+    return isinstance(node, ast.JoinedStr) and ast.unparse(node)[2:].startswith("{__package__}.")
 
 
 def is_list(node: ast.AST) -> bool:
@@ -92,7 +101,10 @@ def test_no_module_breaks_a_promise(path: Path) -> None:
         "torch.load('x')", "yaml.load(x, Loader=L)", "np.load('x.npy')", "os.system('ls')",
         "subprocess.run('ls', check=True)", "subprocess.run(['ls'], shell=True)",
         "f(trust_remote_code=True)", "tar.extractall('x')", "tar.extractall('x', filter='tar')",
-        "yaml.load(x, yaml.Loader)", "yaml.load(x, getattr(yaml, 'CLoader', yaml.SafeLoader))", "urlopen('http://x')",
+        "importlib.import_module(x)", "importlib.import_module(f'{x}.y')",
+        "importlib.import_module(f'{__package__}{x}')", "yaml.load(x, yaml.Loader)",
+        "yaml.load(x, getattr(yaml, 'CLoader', yaml.SafeLoader))",
+        "urlopen('http://x')", "os.execv('/bin/sh', words)",
     ],
 )  # fmt: skip
 def test_the_search_finds_what_it_looks_for(source: str) -> None:

@@ -143,7 +143,7 @@ def test_unsupported_architecture(fails: Fails, folder: Path, tmp_path: Path) ->
     byte_tokenizer().save_pretrained(tmp_path / "mamba")
     told = fails("--model_args", f"pretrained={tmp_path / 'mamba'}", data_dir=str(folder))
     assert "MambaForCausalLM" in told
-    assert "Choose a transformer" in told
+    assert "Choose another causal language model" in told
 
 
 def test_api_model(fails: Fails, folder: Path) -> None:

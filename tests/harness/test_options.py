@@ -393,7 +393,7 @@ def test_unsupported_architecture(lm: NeuronXALM) -> None:
 
     model = MambaForCausalLM(MambaConfig(vocab_size=300, hidden_size=16, num_hidden_layers=2))
     other = NeuronXALM(pretrained=model, tokenizer=lm.tokenizer, device="cpu")
-    with pytest.raises(NeuronXAError, match=r"MambaForCausalLM.*Choose a transformer"):
+    with pytest.raises(NeuronXAError, match=r"MambaForCausalLM.*Choose another causal"):
         run(other, FRENCH, limit=5)
 
 

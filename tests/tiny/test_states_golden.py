@@ -21,6 +21,8 @@ pytestmark = pytest.mark.tiny
 
 MINI = Path(__file__).parents[2] / "neuronxa_tasks" / "text" / "data" / "mini"
 MARGIN = 5e-6
+# Where GELU's argument is far below zero its value, and so the product's sign, is a rounding error.
+SATURATED = {"gemma4_unified_text"}
 TOKENIZER = byte_tokenizer(bos=True)
 
 
@@ -51,7 +53,9 @@ def check(
     for pair in zip(*texts, strict=True):
         both = [naive.read(model, TOKENIZER, text) for text in pair]
         # Nearer to zero than the rounding of float32, a neuron is neither on nor off.
-        if min(each.margin for each in both) > MARGIN:
+        if min(each.margin for each in both) > MARGIN and not (
+            model_type in SATURATED and any(saturated(each) for each in both)
+        ):
             pairs.append((pair, both))
         if len(pairs) == n:
             break
@@ -88,6 +92,11 @@ def check(
                 same(aligned.hidden, layer, of_hidden[layer])
             if kind == "position":
                 assert aligned.hidden.rates.tolist() == published
+
+
+def saturated(sentence: naive.Sentence) -> bool:
+    """Whether a value of the tap `inner` is smaller than what rounding makes of it."""
+    return any(bool(((a != 0) & (np.abs(a) < 1e-6)).any()) for a in sentence.inner)
 
 
 def close(ours: Any, theirs: Any) -> None:
