@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import BIN, ENVIRONMENT, Finished
+from commands import BIN, ENVIRONMENT, Finished, Forker
 from hub import Hub, serve
-from hub_benchmarks import codes, hub_benchmarks
+from hub_benchmarks import codes, hub_benchmarks, sib200_rows
 
 from neuronxa_tasks.cli import main as neuronxa
 from neuronxa_tasks.harness.tasks.sib200 import macro_f1
@@ -109,6 +110,39 @@ def test_f1_follows_from_the_samples(run: Finished) -> None:
     assert run.results["higher_is_better"]["neuronxa_sib200_swh_Latn"] == {"acc": True, "f1": True}
     source = run.results["configs"]["neuronxa_sib200_swh_Latn"]["metadata"]["source"]
     assert (source["kind"], source["where"]) == ("hub", "Davlan/sib200")
+
+
+def test_sib200_offline_from_the_cache_with_examples(
+    run: Finished, many_hub: Hub, checkpoint: Path, tmp_path: Path
+) -> None:
+    """The examples are sentences for training, with their topics, before each sentence."""
+    asked = len(many_hub.requests)
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1"}
+    environment = many_hub.environment(run.folder.parent / "hub") | nowhere
+    task = "neuronxa_sib200_fra_Latn"
+    forker = Forker(tmp_path, **environment, NEURONXA_CACHE=str(tmp_path / "none"))
+    try:
+        done = forker(
+            "run", "--model", "hf-neuronxa", "--model_args", f"pretrained={checkpoint}",
+            "--tasks", task, "--num_fewshot", 2, "--limit", 3, "--device", "cpu",
+            "--batch_size", 32, "--log_samples", "--output_path", "out", cwd=tmp_path,
+        )  # fmt: skip
+    finally:
+        forker.close()
+    assert done.code == 0, done.err
+    assert len(many_hub.requests) == asked
+    assert done.results["n-shot"][task] == 2
+    train = {(row["text"], row["category"]) for row in sib200_rows("fra_Latn", 60, 10)}
+    samples = done.samples(task)
+    assert [each["doc"]["id"] for each in samples] == [
+        each["doc"]["id"] for each in run.samples(task)[:3]
+    ]
+    for sample in samples:
+        context = sample["arguments"]["gen_args_0"]["arg_0"]
+        *examples, (own, nothing) = re.findall(r"text: '(.*?)' belong to: \n\n ?(\S*)", context)
+        assert (own, nothing) == (sample["doc"]["text"], "")
+        assert len(examples) == 2
+        assert set(examples) <= train
 
 
 def test_the_run_ends_in_a_correlation_page(run: Finished, tmp_path: Path) -> None:
