@@ -17,6 +17,7 @@ neurons: 357 MiB). Memory holds one layer of all languages as float64 and three 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -55,11 +56,11 @@ class ActivityStore:
             return
         tokens = np.array([sum(vectors.tokens), *(each.shape[1] for each in vectors.active)])
         counts = [each.sum(dim=0).cpu().numpy() for each in vectors.active]
-        begun = path.with_suffix(".begun")
+        own = path.with_suffix(f".{os.getpid()}")  # two processes may write the same pivot
         try:
             tokens.astype(np.int64).tofile(self._path(language, "tokens"))
-            np.concatenate(counts).astype(np.uint32).tofile(begun)
-            begun.replace(path)
+            np.concatenate(counts).astype(np.uint32).tofile(own)
+            own.replace(path)
         except OSError as error:
             raise NeuronXAError(
                 f"The counts for `lape` cannot be written to {self._folder}: {error.strerror}. Set "

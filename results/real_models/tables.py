@@ -53,7 +53,7 @@ def wide(frame: pd.DataFrame) -> pd.DataFrame:
         )
     )
     wanted = frame[frame.column.notna() & ~frame.benchmark.str.contains("tatoeba")]
-    return wanted.pivot_table(index="language", columns="column", values="value")
+    return wanted.pivot(index="language", columns="column", values="value")
 
 
 def languages(model: str, scores: pd.DataFrame) -> None:
