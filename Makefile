@@ -19,7 +19,7 @@ help:
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet -c constraints.txt --editable ".[peft,report,mixed]" --group dev
+	$(BIN)/python -m pip install --quiet -c constraints.txt --editable ".[peft,report,mixed,fast]" --group dev
 	touch $(READY)
 
 # One harness run per model, two at a time, then one table and one page over all of them. The package

@@ -280,6 +280,8 @@ def _record(
         block["auto_batch"] = batch_size(lm)
     if lape:
         block["lape"] = lape
+    if numba := encoder(lm, lm.model).numba:
+        block["versions"]["numba"] = numba
     setattr(lm, _RECORD, block)
     recorded(block)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from neuronxa_tasks.errors import NeuronXAError, one_line
 from neuronxa_tasks.names import TAPS, VARIANTS, WEIGHTS, Tap, Weights, one_of
 from neuronxa_tasks.states.batches import cut
+from neuronxa_tasks.states.fused import compiler
 from neuronxa_tasks.states.layout import Layout
 from neuronxa_tasks.states.locate import locate
 from neuronxa_tasks.states.memory import Room, free_cached, out_of_memory
@@ -50,6 +51,10 @@ class Encoder:
         call: Runs the whole model on token ids [B, T], padded on the right, where that is more
             than its decoder does; see `whole_call`. Costs the logits, [B, T, vocabulary].
 
+    Attributes:
+        layout: Where the neurons are.
+        numba: Version of the compiler of the fused kernel; "" where torch does its work.
+
     Raises:
         NeuronXAError: An unknown option, an architecture whose neurons are not known, or one
             that does not have what a variant compares.
@@ -81,6 +86,11 @@ class Encoder:
         self.tap: Tap = tap
         self.weights: Weights = weights
         self.batch_size = batch_size
+        self._model = model
+        # The first weight may be on the disk, from where accelerate brings it when it is used.
+        at = torch.device(model.device if device is None else device)
+        self.device = torch.device("cpu") if at.type == "meta" else at
+        self.numba = compiler(self.layout, self.device)
         self._taps = Taps(
             self.layout,
             tap,
@@ -88,11 +98,8 @@ class Encoder:
             variants=variants,
             counts=counts,
             late=call is not None,
+            fused=bool(self.numba),
         )
-        self._model = model
-        # The first weight may be on the disk, from where accelerate brings it when it is used.
-        at = torch.device(model.device if device is None else device)
-        self.device = torch.device("cpu") if at.type == "meta" else at
         self._call = call
         self.tokenizer = tokenizer
         self._special = (

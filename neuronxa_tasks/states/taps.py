@@ -17,6 +17,7 @@ from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import Tap
 from neuronxa_tasks.states.arrivals import Call
 from neuronxa_tasks.states.experts import OwnActivations, expert_activations
+from neuronxa_tasks.states.fused import states_and_sizes
 from neuronxa_tasks.states.layout import DenseNeurons, Layout, RoutedNeurons
 from neuronxa_tasks.states.pooling import (
     Make,
@@ -59,6 +60,7 @@ class Taps:
         counts: Also count the tokens at which each neuron is active, whatever their weights.
         late: Place the hooks anew each time the decoder starts, behind those that somebody placed
             for this pass, so that their changes are read too.
+        fused: Sum signs and sizes in one walk where `fused.states_and_sizes` can.
 
     Raises:
         NeuronXAError: `up_sign` is among the variants and a feed-forward network has no gate.
@@ -73,6 +75,7 @@ class Taps:
         variants: Collection[str] = (),
         counts: bool = False,
         late: bool = False,
+        fused: bool = False,
     ) -> None:
         self._layout = layout
         self._tap: Tap = tap
@@ -84,6 +87,7 @@ class Taps:
             self._makes["top"] = top_decile
         if "up" in self._also:
             _refuse_without_gate(layout)
+        self._fused = fused and list(self._makes) == ["nas", "nav"]
         self._late = late
         self._starts: torch.utils.hooks.RemovableHandle | None = None
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
@@ -251,7 +255,10 @@ class Taps:
     def _dense(self, neurons: DenseNeurons, activation: Tensor) -> dict[str, Tensor]:
         if activation.shape[-1] != neurons.width:
             raise _wrong_width(self._tap, neurons, activation)
-        sums = pool(activation, self._tokens_on(activation.device), list(self._makes.values()))
+        tokens = self._tokens_on(activation.device)
+        sums = states_and_sizes(activation, tokens) if self._fused else None
+        if sums is None:
+            sums = pool(activation, tokens, list(self._makes.values()))
         found = dict(zip(self._makes, sums, strict=True))
         if "active" in self._also:
             counted = _on(self._counted, activation.device)
