@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from neuronxa_tasks.alignment.hits import TIE, Counts
 from neuronxa_tasks.schema import CovariatesBlock, NormsBlock
-from neuronxa_tasks.states.vectors import SentenceVectors
+from neuronxa_tasks.states.vectors import Sizes
 
 NEIGHBOURS = 10
 """k of the k-occurrence whose skewness tells of hubs."""
@@ -59,29 +58,29 @@ def hub_skewness(occurrence: Counts) -> list[float]:
 
 def covariates(
     tokens: tuple[Sequence[Sequence[int]], Sequence[Sequence[int]]],
-    vectors: tuple[SentenceVectors, SentenceVectors],
+    sizes: tuple[Sizes, Sizes],
     occurrence: Mapping[str, Counts],
-    tokenizer: Any,
+    unknown: int | None,
 ) -> CovariatesBlock:
     """Collect the covariates of one language pair.
 
     Args:
         tokens: Token ids of the pivot's sentences and of the target's, without special tokens.
-        vectors: The pivot's and the target's.
+        sizes: Of the pivot's vectors and of the target's.
         occurrence: Representation -> [L, n], see `k_occurrence`.
-        tokenizer: The model's.
+        unknown: Id of the tokenizer's unknown token; None where it has none.
     """
-    pivot, target = vectors
+    pivot, target = sizes
     pivot_tokens, target_tokens = ([token for row in rows for token in row] for rows in tokens)
     return CovariatesBlock(
         fertility=number(len(target_tokens) / len(pivot_tokens) if pivot_tokens else math.nan),
         unknown_rate={
-            "pivot": _unknown(tokenizer, pivot_tokens),
-            "target": _unknown(tokenizer, target_tokens),
+            "pivot": _share(unknown, pivot_tokens),
+            "target": _share(unknown, target_tokens),
         },
         nas_density={
-            "pivot": _numbers(pivot.sizes.density),
-            "target": _numbers(target.sizes.density),
+            "pivot": _numbers(pivot.density),
+            "target": _numbers(target.density),
         },
         norm={"pivot": _norms(pivot), "target": _norms(target)},
         hub_skewness={
@@ -92,13 +91,12 @@ def covariates(
     )
 
 
-def _unknown(tokenizer: Any, tokens: Sequence[int]) -> float | None:
-    unknown = tokens.count(tokenizer.unk_token_id)
-    return number(unknown / len(tokens) if tokens else math.nan)
+def _share(unknown: int | None, tokens: Sequence[int | None]) -> float | None:
+    return number(tokens.count(unknown) / len(tokens) if tokens else math.nan)
 
 
-def _norms(vectors: SentenceVectors) -> NormsBlock:
-    return NormsBlock(nav=_numbers(vectors.sizes.nav), hidden=_numbers(vectors.sizes.hidden))
+def _norms(sizes: Sizes) -> NormsBlock:
+    return NormsBlock(nav=_numbers(sizes.nav), hidden=_numbers(sizes.hidden))
 
 
 def _numbers(values: Iterable[float]) -> list[float | None]:

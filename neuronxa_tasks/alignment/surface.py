@@ -69,14 +69,13 @@ def plain_tokens(tokenizer: Any, sentences: Sequence[str]) -> list[list[int]]:
     return rows
 
 
-def content_tokens(tokenizer: Any, rows: Sequence[Sequence[int]]) -> list[list[int]]:
+def content_tokens(rows: Sequence[Sequence[int]], special: Collection[int]) -> list[list[int]]:
     """Leave special tokens out, such as the unknown.
 
     Args:
-        tokenizer: A transformers tokenizer.
         rows: Token ids of n sentences.
+        special: A tokenizer's `all_special_ids`, best as a set.
     """
-    special: Collection[int] = frozenset(tokenizer.all_special_ids)
     return [[token for token in ids if token not in special] for ids in rows]
 
 

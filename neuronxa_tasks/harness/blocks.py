@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -13,10 +12,8 @@ from neuronxa_tasks.alignment.intervals import metric_intervals
 from neuronxa_tasks.alignment.measuring import Measured
 from neuronxa_tasks.alignment.profile import Profile
 from neuronxa_tasks.alignment.surface import content_tokens, surface, token_overlap
-from neuronxa_tasks.alignment.variants import variant_alignments
 from neuronxa_tasks.names import SCORES, VARIANTS
 from neuronxa_tasks.schema import BesideBlock, ControlRun, HitsBlock, ProfileBlock, TextHitsBlock
-from neuronxa_tasks.states.vectors import SentenceVectors
 
 
 @dataclass
@@ -40,7 +37,7 @@ def add_text_baselines(
     beside: Beside,
     texts: tuple[Sequence[str], Sequence[str]],
     tokens: tuple[Sequence[Sequence[int]], Sequence[Sequence[int]]],
-    tokenizer: Any,
+    special: Collection[int],
 ) -> None:
     """Add `surface` and `token_overlap`, which need no network.
 
@@ -48,10 +45,10 @@ def add_text_baselines(
         beside: Is filled.
         texts: n sentences of the pivot, and of the target.
         tokens: Their token ids, see `plain_tokens`.
-        tokenizer: The model's.
+        special: Ids of special tokens, which count in neither.
     """
     of_text = surface(*texts)
-    of_tokens = token_overlap(*(content_tokens(tokenizer, rows) for rows in tokens))
+    of_tokens = token_overlap(*(content_tokens(rows, special) for rows in tokens))
     beside.metrics |= {
         "surface": of_text.shares.tolist(),
         "token_overlap": of_tokens.shares.tolist(),
@@ -108,20 +105,18 @@ def add_shuffled(beside: Beside, runs: Sequence[ControlRun]) -> None:
     _add_runs(beside, "shuffled", runs)
 
 
-def add_variants(
-    beside: Beside,
-    variants: Sequence[str],
-    pivot: SentenceVectors,
-    target: SentenceVectors,
-    seen: Mapping[str, Profile],
-) -> None:
-    """Add other comparisons of the same vectors, `<score>_<variant>`; `seen` has some already."""
-    for variant in variants:
-        found = variant_alignments(variant, pivot, target, seen)
+def add_variants(beside: Beside, found: Mapping[str, Mapping[str, Alignment]]) -> None:
+    """Add other comparisons of the same vectors, `<score>_<variant>`.
+
+    Args:
+        beside: Is filled.
+        found: Variant -> what `variant_alignments` gave.
+    """
+    for variant, of_variant in found.items():
         blocks = beside.block.setdefault("variants", {})
-        blocks[variant] = {name: hits_block(each) for name, each in found.items()}
+        blocks[variant] = {name: hits_block(each) for name, each in of_variant.items()}
         for score in VARIANTS[variant]:
-            shares = found[SCORES[score]].shares
+            shares = of_variant[SCORES[score]].shares
             beside.metrics[f"{score}_{variant}"] = shares.tolist()
 
 

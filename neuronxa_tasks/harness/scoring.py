@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import lru_cache, partial
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
-from neuronxa_tasks.alignment.bits_per_byte import bits_per_byte
 from neuronxa_tasks.alignment.controls import derangement, shuffled, untrained
-from neuronxa_tasks.alignment.covariates import covariates, k_occurrence, number
+from neuronxa_tasks.alignment.covariates import k_occurrence
 from neuronxa_tasks.alignment.measuring import measure, measured
-from neuronxa_tasks.alignment.profile import Profile, profile, profile_and_views
+from neuronxa_tasks.alignment.profile import profile, profile_and_views
 from neuronxa_tasks.alignment.surface import plain_tokens
-from neuronxa_tasks.alignment.variants import VIEWS
+from neuronxa_tasks.alignment.variants import VIEWS, variant_alignments
 from neuronxa_tasks.harness.batch import batch_size
-from neuronxa_tasks.harness.blocks import (
-    Beside,
-    add_floor,
-    add_intervals,
-    add_measures,
-    add_shuffled,
-    add_text_baselines,
-    add_variants,
-    control_run,
-    hits_block,
-)
+from neuronxa_tasks.harness.blocks import control_run
+from neuronxa_tasks.harness.compared import Compared, Side, result
 from neuronxa_tasks.harness.log_likelihoods import float32_softmax, log_likelihoods
+from neuronxa_tasks.harness.overlap import overlapped
 from neuronxa_tasks.resume.entries import Result
 from neuronxa_tasks.resume.kept import Kept
-from neuronxa_tasks.schema import ControlRun, RivalsBlock, SentenceRivals, TaskBlock, TokensBlock
+from neuronxa_tasks.schema import ControlRun, SentenceRivals, TaskBlock, TokensBlock
 from neuronxa_tasks.states.encoder import Encoder
 from neuronxa_tasks.states.forward import whole_call
 from neuronxa_tasks.states.vectors import SentenceVectors
@@ -86,9 +77,14 @@ def score(
     # Two, so that the pivot's stay from one language to the next.
     tokens = lru_cache(maxsize=2)(partial(plain_tokens, lm.tokenizer))
     use = partial(_compare, lm, floors, log_likelihood, tokens, keep)
-    for name, result in _each(lm, lm.model, scored, use):
-        kept.keep_result(name, result)
-        yield by_line(name, scored[name], result)
+
+    def finish(of_task: tuple[str, Compared]) -> Scored:
+        name, compared = of_task
+        made = result(compared)
+        kept.keep_result(name, made)
+        return by_line(name, scored[name], made)
+
+    yield from overlapped(_each(lm, lm.model, scored, use), finish)
 
 
 def by_line(name: str, pairs: Pairs, result: Result) -> Scored:
@@ -107,8 +103,8 @@ def _compare(
     pairs: Pairs,
     pivot: SentenceVectors,
     target: SentenceVectors,
-) -> Result:
-    """Everything that is said about one language pair."""
+) -> Compared:
+    """All that needs the vectors of a language pair, the model or its tokenizer."""
     settings = pairs.settings
     if keep is not None:
         keep(settings, pivot, target)
@@ -116,32 +112,33 @@ def _compare(
     seeds = range(settings["control_seeds"] if "shuffled" in settings["control"] else 0)
     orders = [derangement(len(pivot), np.random.default_rng(seed)) for seed in seeds]
     wrong = {f"shuffled {seed}": shuffled(order) for seed, order in zip(seeds, orders, strict=True)}
-    result, seen, (occurrence,) = profile_and_views(pivot, target, variants | wrong, [k_occurrence])
-    beside = Beside()
-    texts = pairs.column(0), pairs.column(1)
-    rows = tokens(texts[0]), tokens(texts[1])
-    add_text_baselines(beside, texts, rows, lm.tokenizer)
-    beside.block["covariates"] = covariates(rows, (pivot, target), occurrence, lm.tokenizer)
-    add_variants(beside, settings["variants"], pivot, target, seen)
+    found, seen, (occurrence,) = profile_and_views(pivot, target, variants | wrong, [k_occurrence])
     measures, *of_orders = measured(settings["measures"], pivot, target, orders)
-    add_measures(beside, measures)
-    if name in floors:
-        add_floor(beside, floors[name], result, measures)
-    if orders:
-        profiles = [seen[f"shuffled {seed}"] for seed in seeds]
-        add_shuffled(beside, list(map(control_run, seeds, profiles, of_orders)))
-    add_intervals(beside, result)
-    if "bits_per_byte" in settings["covariates"]:
-        (of_pivot, _), (of_target, interval) = (
-            bits_per_byte(text, log_likelihood(text)) for text in texts
-        )
-        beside.block["covariates"]["bits_per_byte"] = {
-            "pivot": number(of_pivot),
-            "target": number(of_target),
-        }
-        beside.block["intervals"]["bits_per_byte"] = interval
-    block = _task_block(pairs, pivot, target, result)
-    return _samples(result, beside), {**block, **beside.block}
+
+    def side(sentences: tuple[str, ...], vectors: SentenceVectors) -> Side:
+        likely = log_likelihood(sentences) if "bits_per_byte" in settings["covariates"] else None
+        total = TokensBlock(total=sum(vectors.tokens), truncated=vectors.truncated)
+        return Side(total, tokens(sentences), vectors.sizes, likely)
+
+    return Compared(
+        pairs=pairs,
+        sides=(side(pairs.column(0), pivot), side(pairs.column(1), target)),
+        # A fast tokenizer must not be asked by two threads at once, not even for these.
+        special=frozenset(lm.tokenizer.all_special_ids),
+        unknown=lm.tokenizer.unk_token_id,
+        profile=found,
+        occurrence=occurrence,
+        variants={
+            variant: variant_alignments(variant, pivot, target, seen)
+            for variant in settings["variants"]
+        },
+        measures=measures,
+        shuffled=[
+            (seen[f"shuffled {seed}"], of_order)
+            for seed, of_order in zip(seeds, of_orders, strict=True)
+        ],
+        floor=floors.get(name),
+    )
 
 
 def _floors(lm: Any, tasks: dict[str, Pairs], kept: Kept) -> dict[str, list[ControlRun]]:
@@ -185,7 +182,7 @@ def _each(
     tasks: dict[str, Pairs],
     use: Use[T],
     description: str = "NeuronXA languages",
-) -> Iterator[tuple[str, T]]:
+) -> Generator[tuple[str, T], None, None]:
     """Yield each task with what `use` makes of it and its vectors (task, pairs, pivot, target).
 
     At most the pivot's vectors and one target's are in memory.
@@ -254,42 +251,3 @@ def encoder(
         device=lm.device,
         call=None if whole is None else whole.call,
     )
-
-
-def _samples(result: Profile, beside: Beside) -> list[SentenceRivals]:
-    """Per sentence and representation the rivals of each layer, as plain integers."""
-    nas, nav, hidden = (
-        [
-            RivalsBlock(row=row, column=column, either=either)
-            for row, column, either in each.rivals.transpose(2, 0, 1).tolist()
-        ]
-        for each in (result.nas, result.nav, result.hidden)
-    )
-    return [
-        SentenceRivals(nas[line], nav[line], hidden[line], beside.of_line(line))
-        for line in range(result.n)
-    ]
-
-
-def _task_block(
-    pairs: Pairs, pivot: SentenceVectors, target: SentenceVectors, result: Profile
-) -> TaskBlock:
-    settings = pairs.settings
-    return TaskBlock(
-        n=result.n,
-        corpus=settings["corpus"],
-        pivot=settings["pivot"],
-        target=settings["target"],
-        tap=settings["tap"],
-        weights=settings["weights"],
-        routed_nav=settings["routed_nav"],
-        source=pairs.used_source(),
-        tokens={"pivot": _tokens(pivot), "target": _tokens(target)},
-        nas=hits_block(result.nas),
-        nav=hits_block(result.nav),
-        hidden=hits_block(result.hidden),
-    )
-
-
-def _tokens(vectors: SentenceVectors) -> TokensBlock:
-    return TokensBlock(total=sum(vectors.tokens), truncated=vectors.truncated)

@@ -9,6 +9,13 @@ tokens, hooks, sums, and putting the vectors in place. A ratio is the median ove
 of the seconds that the processor spent on this process, once of those of the clock. On a machine
 that does something else the first is the one to read; with several threads it contains the
 time in which one waits for the other.
+
+    python tests/bench/overhead.py FOLDER_OR_MODEL --languages 9
+
+measures instead what a language takes in a whole run, with all that follows its forward passes: a
+run of nine languages less a run of one, over eight. Where the code makes results beside the next
+passes, runs that do so and runs that do one after the other take turns. The script also runs with
+older code, which has the second alone: put it and speed.py into that code's tests/bench.
 """
 
 from __future__ import annotations
@@ -20,6 +27,7 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -30,7 +38,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).parent)]
 
-from speed import load_texts, mexa_scores, mexa_vectors, ratio, shown  # noqa: E402
+from speed import data_folder, load_texts, mexa_scores, mexa_vectors, ratio, shown  # noqa: E402
 
 Numbers = dict[str, Any]
 
@@ -46,6 +54,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="of the models (default: cpu)")
     parser.add_argument("--batch-size", type=int, default=32, help="at most (default: 32)")
     parser.add_argument("--mexa", action="store_true", help="also MEXA's published procedure")
+    parser.add_argument("--languages", type=int, help="instead: seconds per language of so many")
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
     options = parser.parse_args()
     import torch
@@ -64,7 +73,17 @@ def main() -> None:
                 torch.set_num_threads(threads)
                 name = Path(checkpoint).name
                 numbers: Numbers = {"model": name, "dtype": dtype, "threads": threads}
-                numbers |= passes(model, tokenizer, target, options.rounds, options.batch_size)
+                if options.languages:
+                    numbers |= languages(
+                        model,
+                        tokenizer,
+                        options.languages,
+                        options.n,
+                        options.rounds,
+                        options.batch_size,
+                    )
+                else:
+                    numbers |= passes(model, tokenizer, target, options.rounds, options.batch_size)
                 if options.mexa:
                     numbers |= mexa(model, tokenizer, (pivot, target), options.batch_size)
                 found.append(numbers)
@@ -151,6 +170,83 @@ def mexa(model: Any, tokenizer: Any, texts: Any, batch_size: int = 32) -> Number
     theirs = list(map(partial(mexa_vectors, model, tokenizer), target))
     mexa_scores(theirs, theirs)
     return {"MEXA's procedure, times ours": (clocks(model)[0] - begin[0]) / ours}
+
+
+def languages(
+    model: Any, tokenizer: Any, count: int, n: int, rounds: int, batch_size: int = 32
+) -> Numbers:
+    """Seconds per language of a run, all that is said of it and its result on disk included.
+
+    The runs of one language and of many have the start, the fingerprint and the pivot alike.
+
+    Args:
+        model: A causal language model in evaluation mode.
+        tokenizer: Its tokenizer.
+        count: Languages of a run, at least 2.
+        n: Sentences of each.
+        rounds: How often; one more before them is not counted.
+        batch_size: Sentences in a batch, at most.
+    """
+    from models import alignment_requests
+
+    from neuronxa_tasks.harness import scoring
+    from neuronxa_tasks.harness.model import NeuronXALM
+    from neuronxa_tasks.text.corpora import corpus
+
+    folder = data_folder()
+    texts = corpus("mini" if folder is None else "flores")
+    codes = [code for code in texts.codes if code != "eng_Latn"]
+    chosen = codes[:: max(1, len(codes) // count)][:count]
+    requests = []
+    for code in chosen:
+        pairs = texts.load("eng_Latn", code, n, folder)
+        of_task = alignment_requests(pairs.pivot, pairs.target, task=code)
+        of_task[0].arguments[2]["target"] = code  # the settings of the whole task
+        requests.append(of_task)
+    lm = NeuronXALM(
+        pretrained=model, tokenizer=tokenizer, batch_size=batch_size, device=str(model.device)
+    )
+    ways: dict[str, Any] = {"one after the other": None}
+    if hasattr(scoring, "overlapped"):
+        ways = {"beside": scoring.overlapped, **ways}
+
+    def run(some: Sequence[Any]) -> tuple[float, float]:
+        begin = clocks(model)
+        lm.neuron_states([request for of_task in some for request in of_task])
+        now = clocks(model)
+        return now[0] - begin[0], now[1] - begin[1]
+
+    kept = {name: os.environ.get(name) for name in ("NEURONXA_RESUME", "NEURONXA_RESUME_DIR")}
+    found: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+    with tempfile.TemporaryDirectory() as scores:
+        os.environ.update(NEURONXA_RESUME="refresh", NEURONXA_RESUME_DIR=scores)
+        try:
+            for turn in range(rounds + 1):
+                for way in list(ways)[:: 1 if turn % 2 else -1]:
+                    if len(ways) > 1:
+                        scoring.overlapped = ways[way] or one_after_the_other
+                    one, many = run(requests[:1]), run(requests)
+                    seconds = [(b - a) / (len(chosen) - 1) for a, b in zip(one, many, strict=True)]
+                    found[way].append((seconds[0], seconds[1]))
+        finally:
+            if len(ways) > 1:
+                scoring.overlapped = ways["beside"]
+            for name, value in kept.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
+    numbers: Numbers = {"languages": len(chosen), "sentences": n}
+    for way, each in found.items():
+        for place, of in enumerate(("processor", "clock")):
+            middle = statistics.median(seconds[place] for seconds in each[1:])
+            numbers[f"s per language of the {of}, {way}"] = middle
+    if len(ways) > 1:
+        by_way = [[seconds[1] for seconds in each[1:]] for each in found.values()]
+        numbers["ratio of the clock's"] = ratio(*by_way)
+    return numbers
+
+
+def one_after_the_other(items: Any, work: Any) -> Iterator[Any]:
+    """Do what `overlapped` does without another thread."""
+    return map(work, items)
 
 
 def bare(encode: Any, batch: Sequence[tuple[int, ...]]) -> None:

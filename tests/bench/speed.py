@@ -304,16 +304,21 @@ def mexa_scores(pivot: Sequence[list[Any]], target: Sequence[list[Any]]) -> list
 
 STAGES = {
     "load model": [("lm_eval/models/huggingface.py", "__init__")],
-    "tokenise": [("neuronxa_tasks/states/encoder.py", "_tokenize")],
+    "tokenise": [("neuronxa_tasks/states/encoder.py", "tokens")],
     "forward": [("neuronxa_tasks/states/encoder.py", "_forward")],
     "pool": [
         ("neuronxa_tasks/states/pooling.py", "pool"),
         ("neuronxa_tasks/states/pooling.py", "mean"),
     ],
-    "score": [("neuronxa_tasks/alignment/hits.py", "align")],
+    "score": [("neuronxa_tasks/alignment/profile.py", "profile_and_views")],
     "covariates": [("neuronxa_tasks/alignment/covariates.py", "covariates")],
     "text baselines": [("neuronxa_tasks/harness/blocks.py", "add_text_baselines")],
     "intervals": [("neuronxa_tasks/harness/blocks.py", "add_intervals")],
+    "keep results": [("neuronxa_tasks/resume/kept.py", "keep_result")],
+    "all that runs beside": [
+        ("neuronxa_tasks/harness/compared.py", "result"),
+        ("neuronxa_tasks/resume/kept.py", "keep_result"),
+    ],
     "write": [
         ("lm_eval/loggers/evaluation_tracker.py", "save_results_aggregated"),
         ("lm_eval/loggers/evaluation_tracker.py", "save_results_samples"),
@@ -325,10 +330,16 @@ STAGES = {
 
 
 def stages(model: Any, tokenizer: Any, options: argparse.Namespace) -> Numbers:
-    """Shares of the time of a real run: three languages against English, samples logged."""
+    """Shares of the time of a real run: three languages against English, samples logged.
+
+    One after the other: what a run does beside the forward passes is a stage here as any other.
+    """
     from neuronxa_tasks.alignment.surface import surface
     from neuronxa_tasks.cli import main as neuronxa
+    from neuronxa_tasks.harness import scoring
 
+    # The profiler sees one thread, so nothing is done beside the passes here.
+    scoring.overlapped = lambda items, work: map(work, items)
     surface(["a b", "c d"], ["a", "c"])  # loads scikit-learn, which is no stage of a run
     flores = data_folder()
     corpus = "mini" if flores is None else "flores"

@@ -13,6 +13,9 @@ sys.path.append(str(Path(__file__).parents[1] / "bench"))
 import gpu
 import overhead
 
+from neuronxa_tasks.harness import scoring
+from neuronxa_tasks.harness.overlap import overlapped
+
 pytestmark = pytest.mark.tiny
 
 
@@ -39,6 +42,16 @@ def test_overhead_runs_the_bare_decoder_on_each_batch_of_ours() -> None:
     assert len(ours) == len(seen) >= 3
     assert found["ratio of the processor's"]["min"] > 0
     assert found["bare s of the processor"] > 0
+
+
+def test_seconds_per_language_are_those_of_both_ways() -> None:
+    found = overhead.languages(tiny_model("llama"), byte_tokenizer(bos=True), 3, 12, rounds=1)
+    assert found["languages"] == 3
+    assert {"beside", "one after the other"} == {
+        name.rpartition(", ")[2] for name in found if name.startswith("s per language")
+    }
+    assert found["ratio of the clock's"]["median"] > 0
+    assert scoring.overlapped is overlapped
 
 
 def test_the_script_for_a_gpu_runs_whole_on_the_cpu(capsys: pytest.CaptureFixture[str]) -> None:

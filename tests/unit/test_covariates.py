@@ -67,7 +67,7 @@ def test_all_by_hand() -> None:
     )
     tokens = plain_tokens(tokenizer, ["bc", "ab"]), plain_tokens(tokenizer, ["aaab", "cc"])
     _, _, (occurrence,) = profile_and_views(pivot, pivot, {}, [k_occurrence])
-    block = covariates(tokens, (pivot, pivot), occurrence, tokenizer)
+    block = covariates(tokens, (pivot.sizes, pivot.sizes), occurrence, tokenizer.unk_token_id)
     assert block == {
         "fertility": 1.5,
         "unknown_rate": {"pivot": 0.25, "target": 0.5},

@@ -101,7 +101,7 @@ def test_order_of_the_pairs_does_not_matter(pairs: list[tuple[str, str]], random
 def test_special_tokens_are_left_out() -> None:
     tokenizer = byte_tokenizer(bos=True)
     assert len(tokenizer("ab")["input_ids"]) == 3
-    tokens = content_tokens(tokenizer, plain_tokens(tokenizer, ["ab", "<s>c"]))
+    tokens = content_tokens(plain_tokens(tokenizer, ["ab", "<s>c"]), tokenizer.all_special_ids)
     assert [len(each) for each in tokens] == [2, 1]
 
 
