@@ -98,7 +98,7 @@ class Encoder:
             variants=variants,
             counts=counts,
             late=call is not None,
-            fused=bool(self.numba),
+            one_walk=bool(self.numba),
         )
         self._call = call
         self.tokenizer = tokenizer

@@ -1,15 +1,15 @@
-"""NAS and NAV of an activation in one walk through it on a CPU: a kernel compiled by numba.
+"""Sums over tokens in one walk through an activation on a CPU: kernels compiled by numba.
 
-`pooling.pool` takes five calls of torch for a block, each of which reads or writes it. The kernel
-reads every activation once and keeps both sums in the cache. It needs the extra `fast`; without
-it, and where it would not pay, `pool` does the same. The two add in different orders, so their
-sums differ in the last digits of float32.
+`pooling.pool` takes five calls of torch for a block, each of which reads or writes it, and
+`pooling.mean` two. A kernel reads every number once and keeps its sums in the cache. It needs the
+extra `fast`; without it, and where it would not pay, torch does the same. The two add in different
+orders, so their sums differ in the last digits of float32.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, TypeAlias
@@ -27,7 +27,7 @@ FEW = 1 << 15
 WIDE = 4096
 """Neurons that are summed together: two sums of float32 for each stay in the first cache."""
 
-_Kernel: TypeAlias = Callable[[Any, Any, Any, Any], None]
+_Kernel: TypeAlias = Callable[..., None]
 
 
 def compiler(layout: Layout, device: torch.device) -> str:
@@ -51,19 +51,28 @@ def states_and_sizes(values: Tensor, tokens: Tokens) -> list[Tensor] | None:
         NAS and NAV, each [B, F] float32; None where the kernel does not apply: the activation is
         not on the CPU, has gaps in memory, or is neither float32 nor bfloat16.
     """
+    return _walk("states and sizes", 2, values, tokens)
+
+
+def mean(values: Tensor, tokens: Tokens) -> Tensor | None:
+    """What `pooling.mean` makes: [B, T, d] -> [B, d] float32; None as above."""
+    sums = _walk("mean", 1, values, tokens)
+    return None if sums is None else sums[0]
+
+
+def _walk(what: str, count: int, values: Tensor, tokens: Tokens) -> list[Tensor] | None:
     if values.dtype not in _KINDS or values.device.type != "cpu" or not values.is_contiguous():
         return None
-    batch, length = tokens.weights.shape
+    shape = *tokens.weights.shape, values.shape[-1]
     # numpy has no bfloat16; its bits are the upper half of float32's.
     plain = values.view(torch.int16) if values.dtype == torch.bfloat16 else values
-    nas, nav = (torch.zeros(batch, values.shape[-1]) for _ in range(2))
-    _kernels()[_KINDS[values.dtype]](
-        plain.detach().numpy().reshape(batch, length, values.shape[-1]),
+    sums = [torch.zeros(shape[0], shape[2]) for _ in range(count)]
+    _kernels(_KINDS[values.dtype])[what](
+        plain.detach().numpy().reshape(shape),
         tokens.weights.numpy(),
-        nas.numpy(),
-        nav.numpy(),
+        *(each.numpy() for each in sums),
     )
-    return [nas, nav]
+    return sums
 
 
 _KINDS = {torch.float32: "float32", torch.bfloat16: "int16"}
@@ -71,41 +80,47 @@ _KINDS = {torch.float32: "float32", torch.bfloat16: "int16"}
 
 
 @cache
-def _kernels() -> dict[str, _Kernel]:
-    """Compile; nothing is written to disk."""
+def _kernels(kind: str) -> dict[str, _Kernel]:
+    """Compile what takes numbers of a kind; nothing is written to disk."""
     import numba
 
-    @numba.njit(fastmath={"contract"}, nogil=True)  # type: ignore[untyped-decorator]
-    def add(row: Any, weight: Any, nas: Any, nav: Any) -> None:
+    compiled = partial(numba.njit, fastmath={"contract"}, nogil=True)
+    sums = ", float32[:,::1]"
+    of_bits = kind == "int16"
+
+    @compiled
+    def value(number: Any) -> Any:
+        if of_bits:
+            return np.uint32(np.uint32(number) << np.uint32(16)).view(np.float32)
+        return number
+
+    @compiled
+    def add_states_and_sizes(row: Any, weight: Any, nas: Any, nav: Any) -> None:
         for f in range(len(row)):  # vectorised
-            value = row[f]
-            nav[f] += weight * abs(value)
-            nas[f] += weight if value > 0 else np.float32(0)
+            nav[f] += weight * abs(value(row[f]))
+            nas[f] += weight if value(row[f]) > 0 else np.float32(0)
 
-    @numba.njit(fastmath={"contract"}, nogil=True)  # type: ignore[untyped-decorator]
-    def add_half(row: Any, weight: Any, nas: Any, nav: Any) -> None:
+    @compiled
+    def add(row: Any, weight: Any, total: Any) -> None:
         for f in range(len(row)):
-            value = np.uint32(np.uint32(row[f]) << np.uint32(16)).view(np.float32)
-            nav[f] += weight * abs(value)
-            nas[f] += weight if value > 0 else np.float32(0)
+            total[f] += weight * value(row[f])
 
-    def walk(add: Any, of: str) -> _Kernel:
-        @numba.njit(  # type: ignore[untyped-decorator]
-            f"void({of}[:,:,::1], float32[:,::1], float32[:,::1], float32[:,::1])", nogil=True
-        )
-        def kernel(values: Any, weights: Any, nas: Any, nav: Any) -> None:
-            for b in range(values.shape[0]):
-                for low in range(0, values.shape[2], WIDE):
-                    high = min(low + WIDE, values.shape[2])
-                    for t in range(values.shape[1]):
-                        if weights[b, t] != 0:  # padding, which need not be finite
-                            add(
-                                values[b, t, low:high],
-                                weights[b, t],
-                                nas[b, low:high],
-                                nav[b, low:high],
-                            )
+    @compiled(f"void({kind}[:,:,::1]{3 * sums})")  # type: ignore[untyped-decorator]
+    def states_and_sizes(values: Any, weights: Any, nas: Any, nav: Any) -> None:
+        for b in range(values.shape[0]):
+            for low in range(0, values.shape[2], WIDE):
+                part = slice(low, min(low + WIDE, values.shape[2]))
+                for t in range(values.shape[1]):
+                    if weights[b, t] != 0:  # padding, which need not be finite
+                        add_states_and_sizes(
+                            values[b, t, part], weights[b, t], nas[b, part], nav[b, part]
+                        )
 
-        return kernel  # type: ignore[no-any-return]
+    @compiled(f"void({kind}[:,:,::1]{2 * sums})")  # type: ignore[untyped-decorator]
+    def mean(values: Any, weights: Any, total: Any) -> None:
+        for b in range(values.shape[0]):
+            for t in range(values.shape[1]):
+                if weights[b, t] != 0:
+                    add(values[b, t], weights[b, t], total[b])
 
-    return {"float32": walk(add, "float32"), "int16": walk(add_half, "int16")}
+    return {"states and sizes": states_and_sizes, "mean": mean}

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import Tap
+from neuronxa_tasks.states import fused
 from neuronxa_tasks.states.arrivals import Call
 from neuronxa_tasks.states.experts import OwnActivations, expert_activations
-from neuronxa_tasks.states.fused import states_and_sizes
 from neuronxa_tasks.states.layout import DenseNeurons, Layout, RoutedNeurons
 from neuronxa_tasks.states.pooling import (
     Make,
@@ -60,7 +60,7 @@ class Taps:
         counts: Also count the tokens at which each neuron is active, whatever their weights.
         late: Place the hooks anew each time the decoder starts, behind those that somebody placed
             for this pass, so that their changes are read too.
-        fused: Sum signs and sizes in one walk where `fused.states_and_sizes` can.
+        one_walk: Take the compiled kernels of `fused` where they apply.
 
     Raises:
         NeuronXAError: `up_sign` is among the variants and a feed-forward network has no gate.
@@ -75,7 +75,7 @@ class Taps:
         variants: Collection[str] = (),
         counts: bool = False,
         late: bool = False,
-        fused: bool = False,
+        one_walk: bool = False,
     ) -> None:
         self._layout = layout
         self._tap: Tap = tap
@@ -87,7 +87,7 @@ class Taps:
             self._makes["top"] = top_decile
         if "up" in self._also:
             _refuse_without_gate(layout)
-        self._fused = fused and list(self._makes) == ["nas", "nav"]
+        self._one_walk = one_walk
         self._late = late
         self._starts: torch.utils.hooks.RemovableHandle | None = None
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
@@ -247,7 +247,8 @@ class Taps:
         if streams is not None and values.ndim == 4:  # the decoder's own output has one
             values = values.movedim(streams, -2).flatten(-2)
         tokens = self._tokens_on(values.device)
-        pooled = {"hidden": mean(values, tokens)}
+        total = fused.mean(values, tokens) if self._one_walk else None
+        pooled = {"hidden": mean(values, tokens) if total is None else total}
         if "signs" in self._also:
             (pooled["signs"],) = pool(values, tokens, [states])
         return pooled
@@ -256,7 +257,9 @@ class Taps:
         if activation.shape[-1] != neurons.width:
             raise _wrong_width(self._tap, neurons, activation)
         tokens = self._tokens_on(activation.device)
-        sums = states_and_sizes(activation, tokens) if self._fused else None
+        sums = None
+        if self._one_walk and list(self._makes) == ["nas", "nav"]:
+            sums = fused.states_and_sizes(activation, tokens)
         if sums is None:
             sums = pool(activation, tokens, list(self._makes.values()))
         found = dict(zip(self._makes, sums, strict=True))

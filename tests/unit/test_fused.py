@@ -16,7 +16,7 @@ pytest.importorskip("numba", reason="the extra `fast` is not installed")
 from neuronxa_tasks.states import fused
 from neuronxa_tasks.states.encoder import token_weights
 from neuronxa_tasks.states.fused import states_and_sizes
-from neuronxa_tasks.states.pooling import pool, sizes, states, tokens_of
+from neuronxa_tasks.states.pooling import mean, pool, sizes, states, tokens_of
 
 DTYPES = (torch.float32, torch.bfloat16)
 
@@ -31,16 +31,19 @@ def test_as_a_loop(dtype: torch.dtype, data: st.DataObject, kind: Any) -> None:
     numbers = st.sampled_from([-3.5, -1.0, -1e-40, -0.0, 0.0, 1e-40, 0.25, 2.0])
     values = torch.from_numpy(data.draw(hnp.arrays(np.float32, shape, elements=numbers))).to(dtype)
     weights = token_weights(torch.tensor(lengths), longest, kind)
-    expected = np.zeros((2, len(lengths), width))
+    expected = np.zeros((3, len(lengths), width))
     for b, length in enumerate(lengths):
         for t in range(length):
             w = float(weights[b, t])
             expected[0, b] += w * (values[b, t].double().numpy() > 0)
             expected[1, b] += w * np.abs(values[b, t].double().numpy())
+            expected[2, b] += w * values[b, t].double().numpy()
     before = values.clone()
     for shaped in (values, values.reshape(-1, width)):  # OPT flattens
-        ours = states_and_sizes(shaped, tokens_of(weights))
-        assert ours is not None
+        tokens = tokens_of(weights)
+        total = fused.mean(shaped, tokens)
+        assert total is not None
+        ours = [*(states_and_sizes(shaped, tokens) or []), total]
         np.testing.assert_allclose(torch.stack(ours).numpy(), expected, atol=1e-6)
     assert torch.equal(values, before)
 
@@ -55,6 +58,8 @@ def test_as_torch(dtype: torch.dtype, width: int) -> None:
     assert ours is not None
     for one, other in zip(ours, pool(values, tokens, [states, sizes]), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
+    total = fused.mean(values, tokens)
+    torch.testing.assert_close(total, mean(values, tokens), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -77,3 +82,4 @@ def test_what_it_does_not_take_is_left_to_torch() -> None:
     assert states_and_sizes(torch.ones(2, 3, 4, dtype=torch.float16), tokens) is None
     assert states_and_sizes(torch.ones(2, 3, 8)[..., :4], tokens) is None
     assert states_and_sizes(torch.ones(2, 3, 4, device="meta"), tokens) is None
+    assert fused.mean(torch.ones(2, 3, 8)[..., :4], tokens) is None
