@@ -123,8 +123,10 @@ def done(out: Path, name: str) -> bool:
     return (out / "seconds" / f"{name}.json").is_file()
 
 
-def run(name: str, weights: Path, out: Path, environment: Mapping[str, str]) -> None:
-    """Run one stage in a process of its own, and note how long it took."""
+def run(
+    name: str, weights: Path, out: Path, environment: Mapping[str, str], processes: int = 1
+) -> None:
+    """Run one stage in a process of its own, or in several, and note how long it took."""
     stage = STAGES[name]
     folder = out / "runs" / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -132,9 +134,10 @@ def run(name: str, weights: Path, out: Path, environment: Mapping[str, str]) -> 
     if (out / "text").is_dir():
         metadata["data_dir"] = str(out / "text")
     arguments = f"pretrained={weights / stage.model},dtype={stage.dtype},softmax_dtype=float32"
+    several = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
     command = [
-        sys.executable, "-m", "neuronxa_tasks", "run", "--model", "hf-neuronxa",
-        "--model_args", arguments, "--tasks", ",".join(stage.tasks), "--batch_size", "16",
+        sys.executable, *(several if processes > 1 else []), "-m", "neuronxa_tasks", "run",
+        "--model", "hf-neuronxa", "--model_args", arguments, "--tasks", ",".join(stage.tasks), "--batch_size", "16",
         "--device", "cpu", "--metadata", json.dumps(metadata), "--output_path", str(folder),
     ]  # fmt: skip
     if stage.limit is not None:
@@ -146,7 +149,8 @@ def run(name: str, weights: Path, out: Path, environment: Mapping[str, str]) -> 
         subprocess.run(
             command, check=True, env={**os.environ, **environment}, stdout=log, stderr=log
         )
-    text = json.dumps({"stage": name, "seconds_of_the_last_start": round(time.time() - began)})
+    seconds = round(time.time() - began)
+    text = json.dumps({"stage": name, "processes": processes, "seconds_of_the_last_start": seconds})
     (out / "seconds").mkdir(exist_ok=True)
     (out / "seconds" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
@@ -191,6 +195,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path, help="folder for results, caches and logs")
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
     parser.add_argument("--data", type=Path, help="folder with the cuts; served on this machine")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="that share the work of a stage (default: 1)"
+    )
     options = parser.parse_intermixed_args(argv)
     unknown = sorted(set(options.stages) - set(STAGES))
     if unknown:
@@ -201,7 +208,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 print(f"{name}: done before", flush=True)
                 continue
             print(f"{name}: runs, log in {options.out / 'runs' / name / 'log.txt'}", flush=True)
-            run(name, options.weights, options.out, environment)
+            run(name, options.weights, options.out, environment, options.processes)
 
 
 if __name__ == "__main__":
