@@ -138,7 +138,8 @@ def run(
     command = [
         sys.executable, *(several if processes > 1 else []), "-m", "neuronxa_tasks", "run",
         "--model", "hf-neuronxa", "--model_args", arguments, "--tasks", ",".join(stage.tasks),
-        "--batch_size", "16", "--device", "cpu", "--metadata", json.dumps(metadata), "--output_path", str(folder),
+        "--batch_size", "16", "--device", "cpu", "--metadata", json.dumps(metadata),
+        "--output_path", str(folder),
     ]  # fmt: skip
     if stage.limit is not None:
         # An alignment keeps its n = 100: `--limit` only lowers n.
