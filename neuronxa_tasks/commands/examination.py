@@ -131,6 +131,8 @@ def examine(
     needed = vector_bytes(gate, n)
     total = _size(sum(needed.values()))
     facts.append(("memory for vectors", f"{total} for pivot and target, n = {n}"))
+    numba = encoders[0].numba
+    facts.append(("sums over tokens", f"compiled by numba {numba}" if numba else "by torch"))
     checks += [
         Check("hooks", True, f"fired once in {len(layout.ffns)} layers, for {' and '.join(TAPS)}"),
         Check("numbers", True, "all activations and hidden states are finite"),
