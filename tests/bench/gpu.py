@@ -22,6 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).parent)]
 
+from experts import random_experts  # noqa: E402
 from overhead import Numbers, bare, mexa, passes  # noqa: E402
 from speed import data_folder, load_texts, random_llama, shown, trained_tokenizer  # noqa: E402
 
@@ -171,26 +172,10 @@ class Bench:
 
     def mixture_of_experts(self) -> Numbers:
         """Aim: 1.10 over the bare pass."""
-        import torch
-        from transformers import AutoModelForCausalLM, Qwen3MoeConfig
-
         self.free()
         shape = (2, 64, 32, 8, 2) if self.small else (24, 2048, 768, 128, 8)
-        layers, width, neurons, experts, chosen = shape
-        config = Qwen3MoeConfig(
-            vocab_size=8000,
-            hidden_size=width,
-            num_hidden_layers=layers,
-            moe_intermediate_size=neurons,
-            num_experts=experts,
-            num_experts_per_tok=chosen,
-            num_attention_heads=width // 32,
-            num_key_value_heads=2,
-            head_dim=32,
-        )
-        with torch.device(self.device):
-            model = AutoModelForCausalLM.from_config(config, dtype=getattr(torch, self.dtype))
-        return passes(model.eval(), self.tokenizer(), self.texts[1], rounds=1 if self.small else 5)
+        model = random_experts(shape, self.dtype, self.device)
+        return passes(model, self.tokenizer(), self.texts[1], rounds=1 if self.small else 5)
 
     def equal_to_the_cpu(self) -> Numbers:
         """Hits of all layers in float32, here and on the CPU."""
