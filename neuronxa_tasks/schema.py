@@ -129,13 +129,7 @@ class TaskBlock(BesideBlock):
     hidden: HitsBlock
 
 
-class ModelBlock(TypedDict):
-    """The model as it was loaded.
-
-    `layers` counts the blocks, `ffn_layers` are those with a feed-forward network (a hybrid lacks
-    some) and `neurons` is the width of each of these.
-    """
-
+class _Model(TypedDict):
     fingerprint: str
     class_name: str
     model_type: str
@@ -149,6 +143,17 @@ class ModelBlock(TypedDict):
     add_bos_token: bool | None
     remote_code: bool
     random_weights: int
+
+
+class ModelBlock(_Model, total=False):
+    """The model as it was loaded.
+
+    `layers` counts the blocks, `ffn_layers` are those with a feed-forward network (a hybrid lacks
+    some) and `neurons` is the width of each of these. `tensor_parallel` is the number of processes
+    that ran each pass together; absent where there was one.
+    """
+
+    tensor_parallel: int
 
 
 class MeanBlock(TypedDict):

@@ -40,6 +40,7 @@ def run(options: argparse.Namespace) -> int:
         check_device,
         typed_arguments,
     )
+    from neuronxa_tasks.harness.launch.output import is_first
     from neuronxa_tasks.harness.model import NeuronXALM
 
     if options.n < 2:
@@ -60,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
         add_special_tokens=lm.add_bos_token,
         device=lm.device,
     )
+    if not is_first():  # several processes have looked at one model together
+        return 0 if examination.ok else 1
     print(examination)
     if lm.model.dtype in (torch.float16, torch.bfloat16) and lm.softmax_dtype is None:
         print(

@@ -10,7 +10,12 @@ from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.harness.launch import arguments as launch
 from neuronxa_tasks.harness.launch.loading_errors import loading_told
 from neuronxa_tasks.harness.launch.model_arguments import check_device
-from neuronxa_tasks.harness.launch.output import check_output, results_saved
+from neuronxa_tasks.harness.launch.output import (
+    check_output,
+    is_first,
+    only_the_first_saves,
+    results_saved,
+)
 from neuronxa_tasks.harness.launch.shared_tasks import shared_tasks
 from neuronxa_tasks.harness.launch.shown import log_level, shown, where
 
@@ -58,11 +63,11 @@ def run(arguments: list[str]) -> int:
         loading_told(model),
         shared_tasks(),
         checked_before_loading(),
+        only_the_first_saves(),
     ):
         options.func(options)
-        prints = os.environ.get("RANK", "0") == "0"
-        if blocks and prints:  # also where the results cannot be saved
+        if blocks and is_first():  # also where the results cannot be saved
             print("\n\n".join(map(summary, blocks)))
-    if blocks and prints:
+    if blocks and is_first():
         print(f"\n{where(files, out)}")
     return 0

@@ -23,6 +23,7 @@ from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import KEYED_ANSWERS
 from neuronxa_tasks.resume.fingerprint import fingerprint
 from neuronxa_tasks.resume.identity import Unnameable, model_identity
+from neuronxa_tasks.states.slices import processes
 
 progress = logging.getLogger("lm_eval.neuronxa")
 
@@ -145,6 +146,12 @@ def _identity(lm: Any, asked: str) -> str:
     if not hasattr(lm, "model") or not hasattr(lm, "tokenizer"):
         found: str | Unnameable = Unnameable(f"{type(lm).__name__} does not show its weights")
     else:
+        if processes(lm.model) > 1:
+            raise NeuronXAError(
+                f"--use_cache is {asked!r}, but the model is loaded with tensor parallelism "
+                "(tp_plan): each process has a file of its own, and where one of them lacks an "
+                "answer it would wait for the others for ever. Leave --use_cache out."
+            )
         found = model_identity(lm, fingerprint(lm.model))
     if isinstance(found, Unnameable):
         raise NeuronXAError(

@@ -23,7 +23,14 @@ from neuronxa_tasks.harness.batch import batch_size, nothing_said
 from neuronxa_tasks.harness.matrices import matrices
 from neuronxa_tasks.harness.means import mean_blocks
 from neuronxa_tasks.harness.printed_table import recorded
-from neuronxa_tasks.harness.processes import check_rank, gather, share, together
+from neuronxa_tasks.harness.processes import (
+    check_rank,
+    follows,
+    gather,
+    of_the_first,
+    share,
+    together,
+)
 from neuronxa_tasks.harness.quantised import bits_config
 from neuronxa_tasks.harness.scoring import Keep, by_line, encoder, score
 from neuronxa_tasks.harness.specific import specific
@@ -129,9 +136,10 @@ def neuron_states(lm: Any, requests: Sequence[Any]) -> list[SentenceRivals | Non
     _warn_without_english(tasks)
     model = _model_block(lm, len(random))
     shared = partial(together, lm)
+    stored = {} if follows(lm) else tasks  # of processes with the same vectors one is enough
     with (
-        matrices(tasks, shared, lm.rank, lm.world_size) as all_pairs,
-        specific(tasks, shared, lm.rank) as of_languages,
+        matrices(stored, shared, lm.rank, lm.world_size) as all_pairs,
+        specific(stored, shared, lm.rank) as of_languages,
     ):
 
         def keep(*of_task: Any) -> None:
@@ -171,14 +179,15 @@ def _exchange(lm: Any, tasks: dict[str, Pairs]) -> dict[str, Pairs]:
 def _results(lm: Any, tasks: dict[str, Pairs], weights: str, keep: Keep) -> Results:
     """Score what is not on disk, each process its share, and bring all together."""
     texts = Texts(lm.tokenizer)
-    kept = kept_results(lm, tasks, texts, weights, encoder(lm, lm.model))
+    kept = kept_results(lm, tasks, texts, weights, encoder(lm, lm.model), absent=follows(lm))
     # What all languages need together is not on disk: they have to be encoded.
-    found = {
+    on_disk = {
         name: result
         for name, pairs in tasks.items()
         if not (pairs.settings["pairs"] or pairs.settings["lape"])
         and (result := kept.result(name, pairs)) is not None
     }
+    found = of_the_first(lm, on_disk)
     of_others: set[str] = set()
     everywhere: set[str] = set()
     for rank, names in enumerate(gather(lm, set(found))):  # machines need not share the folder
@@ -290,7 +299,7 @@ def _model_block(lm: Any, random: int) -> ModelBlock:
     layout = encoder(lm, lm.model).layout
     model = lm.model
     config = model.config.get_text_config()
-    return ModelBlock(
+    block = ModelBlock(
         fingerprint=fingerprint(model),
         class_name=type(model).__name__,
         model_type=layout.model_type,
@@ -305,3 +314,6 @@ def _model_block(lm: Any, random: int) -> ModelBlock:
         remote_code=type(model).__module__.startswith("transformers_modules"),
         random_weights=random,
     )
+    if layout.processes > 1:
+        block["tensor_parallel"] = layout.processes
+    return block

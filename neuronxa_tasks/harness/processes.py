@@ -3,6 +3,10 @@
 Under data parallelism every process has a copy of the model. Texts and results are exchanged, and
 a language is scored whole by one process. The processes are those of `torchrun` or
 `accelerate launch`, on one machine or several; gloo carries the exchange on CPUs.
+
+Under tensor parallelism (`tp_plan`) all processes run every pass together and do the same from
+beginning to end. The harness takes each for the only one: rank 0 of 1. The first of them decides
+what need not be computed, and keeps and shows the results.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from typing import Any, TypeVar
 from torch import distributed
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.states.slices import processes
 
 WAIT = timedelta(hours=12)
 """How long a process on a CPU waits for another that gives no sign, such as a machine that lost
@@ -36,6 +41,32 @@ def check_rank(lm: Any) -> None:
             f"rank {lm.rank}, because --model hf counts the processes of each machine anew. Some "
             "sentences would be scored twice and others never. Use --model hf-neuronxa."
         )
+
+
+def follows(lm: Any) -> bool:
+    """Whether this process computes together with a first one, which keeps and shows the results.
+
+    Args:
+        lm: A loaded model of the harness.
+    """
+    return _processes(lm) > 1 and distributed.get_rank() > 0
+
+
+def of_the_first(lm: Any, value: T) -> T:
+    """Have all processes that run their passes together go on with the value of the first.
+
+    Args:
+        lm: A loaded model of the harness.
+        value: Of this process, such as what it found on its disk.
+
+    Returns:
+        The value of the first; under data parallelism, and in a process of its own, `value`.
+    """
+    if _processes(lm) == 1:
+        return value
+    values = [value]
+    distributed.broadcast_object_list(values, src=0)
+    return values[0]
 
 
 def gather(lm: Any, value: Any) -> list[Any]:
@@ -117,6 +148,10 @@ def share(costs: Mapping[str, int], processes: int) -> list[list[str]]:
         shares[least].append(name)
         loads[least] += costs[name]
     return [sorted(names) for names in shares]
+
+
+def _processes(lm: Any) -> int:
+    return processes(getattr(lm, "model", None))
 
 
 def _group(lm: Any) -> Any:

@@ -21,6 +21,7 @@ from neuronxa_tasks.harness.blocks import control_run
 from neuronxa_tasks.harness.compared import Compared, Side, result
 from neuronxa_tasks.harness.log_likelihoods import float32_softmax, log_likelihoods
 from neuronxa_tasks.harness.overlap import overlapped
+from neuronxa_tasks.harness.processes import follows
 from neuronxa_tasks.resume.entries import Result
 from neuronxa_tasks.resume.kept import Kept
 from neuronxa_tasks.schema import ControlRun, SentenceRivals, TaskBlock, TokensBlock
@@ -191,7 +192,9 @@ def _each(
     order = sorted(tasks, key=lambda name: (encoder_key(tasks[name]), tasks[name].column(0), name))
     encoders: dict[tuple[str, str, tuple[str, ...], bool, bool], Encoder] = {}
     held = _Held()
-    with tqdm(order, desc=description, disable=lm.rank != 0, unit="lang") as progress:
+    with tqdm(
+        order, desc=description, disable=lm.rank != 0 or follows(lm), unit="lang"
+    ) as progress:
         for name in progress:
             pairs = tasks[name]
             progress.set_postfix_str(pairs.settings["target"])

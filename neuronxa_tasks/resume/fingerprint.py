@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.nn import functional
 
 _BYTES = 8
@@ -26,13 +27,16 @@ def fingerprint(model: nn.Module) -> str:
     So a changed, moved or swapped weight gives another name; two models with the same one by
     accident have odds of 2^-64. It is no protection against somebody who builds such models.
 
-    Weights that are offloaded to disk are not read; see `unread`.
+    Weights that are offloaded to disk are not read; see `unread`. Those that several processes hold
+    in parts are brought together one by one, so that the name is that of the whole checkpoint; each
+    of these processes has to call this.
 
     Returns:
         16 hexadecimal digits.
     """
     digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
+    for name, held in sorted(model.state_dict().items()):
+        value = held.full_tensor() if isinstance(held, DTensor) else held
         for part, tensor in plain_tensors(name, value):
             digest.update(f"{part} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
             if tensor.device.type != "meta":  # meta: offloaded

@@ -28,11 +28,13 @@ _LIBRARIES = (
     "transformers",
 )  # fmt: skip
 _LEFT_OUT = frozenset({
-    "_commit_hash", "_hf_hook", "_is_hf_initialized", "_name_or_path", "_old_forward",
-    "_original_object_hash", "name_or_path", "transformers_version", "warnings_issued",
+    "_commit_hash", "_device_mesh", "_hf_hook", "_is_hf_initialized", "_mesh_manager",
+    "_name_or_path", "_old_forward", "_original_object_hash", "name_or_path",
+    "transformers_version", "warnings_issued",
 })  # fmt: skip
 """Attributes that change no number: where a model came from (its weights are read), how it was
-loaded, what was said once, and a hash that every process of Python salts anew."""
+loaded, what was said once, which processes hold its parts (their number and the plan are
+attributes of their own), and a hash that every process of Python salts anew."""
 _REGISTRIES = (
     ("transformers.modeling_utils", "ALL_ATTENTION_FUNCTIONS"),
     ("transformers.masking_utils", "ALL_MASK_ATTENTION_FUNCTIONS"),
@@ -177,8 +179,8 @@ def _foreign_hooks(model: Any) -> str:
 def _module(path: str, module: nn.Module, describe: Describer) -> list[Any]:
     """Class, code and attributes of a module, but for weights, buffers and the modules in it."""
     where = f"its module {path or type(module).__name__}"
-    # With a hook of accelerate, which only moves tensors, `forward` is its wrapper.
-    without = _OF_MODULES | ({"forward"} if hasattr(module, "_hf_hook") else set())
+    # A wrapper that is known, such as that of accelerate, which only moves tensors.
+    without = _OF_MODULES | (set() if is_patched(module) else {"forward"})
     return [
         describe.source(type(module), where),
         describe.value(type(module).forward, f"{where}, its forward"),

@@ -105,7 +105,13 @@ class Kept:
 
 
 def kept_results(
-    lm: Any, tasks: Mapping[str, Pairs], texts: Texts, weights: str, encoder: Any
+    lm: Any,
+    tasks: Mapping[str, Pairs],
+    texts: Texts,
+    weights: str,
+    encoder: Any,
+    *,
+    absent: bool = False,
 ) -> Kept:
     """Look where the results of a run's tasks would be.
 
@@ -115,12 +121,13 @@ def kept_results(
         texts: Of the model's tokenizer.
         weights: `fingerprint` of the model.
         encoder: An unused encoder of the run.
+        absent: Find and keep nothing, because another process does it.
     """
     mode, folder = _chosen(lm)
     layout = encoder.layout
     ffns = len(layout.ffns)
     layers = {"nas": ffns, "nav": ffns, "hidden": len(layout.blocks) + 1}
-    if mode == "off":
+    if mode == "off" or absent:
         return Kept(ScoreCache(None), {}, layers)
     run = run_identity(lm, weights, encoder)
     if isinstance(run, Unnameable):

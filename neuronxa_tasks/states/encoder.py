@@ -38,7 +38,7 @@ class Encoder:
         tap: Where neurons are read: `gate` or `inner`.
         weights: Token weights: `position` (t / sum(1..T)), `uniform` or `last`.
         batch_size: Sentences per forward pass, at most; fewer where that is faster, see
-            `batches.cut`. Halved, and kept so, when memory runs out.
+            `batches.cut`. Halved, and kept so, when memory runs out; not with tensor parallelism.
         max_length: Longest input in tokens; longer sentences lose their end, with a warning.
             By default the model's `max_position_embeddings`.
         add_special_tokens: Passed to the tokenizer; by default the tokenizer decides, so a BOS
@@ -211,6 +211,14 @@ class Encoder:
                 start += len(batch)
                 del sizes[0]
                 continue
+            if self.layout.processes > 1:
+                raise NeuronXAError(
+                    f"Memory ran out on {self.device} with {len(batch)} sentences of up to "
+                    f"{len(batch[0])} tokens ({lacking.rstrip('.')}). With tensor parallelism the "
+                    "batch is not halved, because the other processes go on with theirs. Start "
+                    f"the same command again with a --batch_size below {len(batch)}, or with more "
+                    "processes."
+                )
             free_cached()
             # Longest first: where a batch went through before, the vectors took its room since.
             if start and room.to_cpu():

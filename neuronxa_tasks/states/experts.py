@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import Tap
@@ -80,7 +81,7 @@ class OwnActivations:
         if self.module is None or way not in ("grouped_mm", "batched_mm") or len(outputs) != 1:
             return None
         (rows,) = outputs
-        if order is None or rows.shape != (len(order), self._neurons.each):
+        if order is None or rows.shape != (len(order), self._neurons.held):
             return None
         return rows if way == "grouped_mm" else rows[order]
 
@@ -157,6 +158,8 @@ def _recomputed(
     projected = []
     for name in entries(experts, row):
         matrices, biases = parameter(experts, name), parameter(experts, f"{name}_bias")
+        if isinstance(matrices, DTensor):  # the part of this process
+            matrices = matrices.to_local()
         if matrices.is_meta:
             raise NeuronXAError(
                 f"The weights of the experts `{neurons.name}` are offloaded, so their neurons "

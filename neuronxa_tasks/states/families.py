@@ -118,7 +118,10 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "gemma": _GATED,
         "gemma2": _GATED,
         "gemma3_text": _GATED,
-        "gemma3n_text": Family(streams=0),
+        "gemma3n_text": Family(
+            streams=0,
+            joint="keeps the neurons above a cutoff, from the mean and deviation of all of them",
+        ),
         "gemma4_text": _GEMMA4,
         "gemma4_unified_text": _GATED,
         "git": _plain("intermediate.intermediate_act_fn", "output.dense", "encoder.layer"),

@@ -91,8 +91,14 @@ def has_foreign_hook(module: nn.Module) -> bool:
 
 
 def is_patched(module: nn.Module) -> bool:
-    """Whether a module has a `forward` that is not its class' (accelerate's own is known)."""
-    return vars(module).get("forward") is not None and not hasattr(module, "_hf_hook")
+    """Whether a module has a `forward` that is not its class', nor of a library that is known.
+
+    accelerate's own moves tensors; that of tensor parallelism follows the model's plan.
+    """
+    forward = vars(module).get("forward")
+    home = str(getattr(forward, "__module__", None))
+    known = hasattr(module, "_hf_hook") or home.startswith("transformers.distributed.")
+    return forward is not None and not known
 
 
 def _home(lm: Any, method: str) -> str | None:

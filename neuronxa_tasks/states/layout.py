@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from neuronxa_tasks.states.gates import Gate
 from neuronxa_tasks.states.rows import Routed
+from neuronxa_tasks.states.slices import Slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class DenseNeurons:
         gate: Function that makes the tap `gate` of W_gate x, if no module does.
         owner: Module that holds the network, for `gate`.
         whole_up: Whether the output of `up` is all of W_up x.
+        slices: How several processes hold the neurons together; None where this one has all.
     """
 
     activation: nn.Module | None
@@ -34,18 +36,24 @@ class DenseNeurons:
     gate: Gate | None = None
     owner: nn.Module | None = None
     whole_up: bool = True
+    slices: Slices | None = None
 
     @property
     def gated(self) -> bool:
         """Whether there is a gate and an up projection."""
         return self.up is not None
 
+    @property
+    def held(self) -> int:
+        """Number of neurons in this process."""
+        return self.width if self.slices is None else self.width // self.slices.count
+
     def to_gate(self, output: Tensor) -> Tensor:
-        """The tap `gate`, [..., F], of what `activation` gives out."""
+        """The tap `gate`, [..., held], of what `activation` gives out."""
         if self.gate is None:
             return output
-        if output.shape[-1] == 2 * self.width:  # W_gate x and W_up x in one matrix
-            output = output[..., : self.width]
+        if output.shape[-1] == 2 * self.held:  # W_gate x and W_up x in one matrix
+            output = output[..., : self.held]
         return self.gate(self.owner, output)
 
 
@@ -60,6 +68,8 @@ class RoutedNeurons:
         name: Path from the decoder, for messages.
         row: How the weights are stored and which tokens come.
         router: Module whose call tells which tokens come, if not that of `experts`.
+        slices: How several processes hold the neurons of each expert together; None where this
+            one has all.
     """
 
     experts: nn.Module
@@ -68,11 +78,17 @@ class RoutedNeurons:
     name: str
     row: Routed
     router: nn.Module | None = None
+    slices: Slices | None = None
 
     @property
     def width(self) -> int:
         """Neurons of all experts."""
         return self.count * self.each
+
+    @property
+    def held(self) -> int:
+        """Neurons of one expert in this process."""
+        return self.each if self.slices is None else self.each // self.slices.count
 
     @property
     def gated(self) -> bool:
@@ -111,6 +127,7 @@ class Layout:
         model_type: Type of the decoder, which is inside the model if that is multimodal.
         streams: Dimension of the streams in the hidden state of a block, [B, T, d] with one more;
             None if there is one stream.
+        processes: How many run each forward pass together, by tensor parallelism.
     """
 
     decoder: nn.Module
@@ -118,6 +135,7 @@ class Layout:
     ffns: tuple[FFN, ...]
     model_type: str
     streams: int | None = None
+    processes: int = 1
 
     @property
     def widths(self) -> list[int]:

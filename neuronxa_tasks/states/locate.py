@@ -13,6 +13,7 @@ from neuronxa_tasks.states.families import FAMILIES
 from neuronxa_tasks.states.layout import FFN, DenseNeurons, Layout, RoutedNeurons
 from neuronxa_tasks.states.refused import REFUSED
 from neuronxa_tasks.states.rows import Dense, Family, Routed
+from neuronxa_tasks.states.slices import Plan
 
 READABLE = frozenset((torch.float16, torch.bfloat16, torch.float32))
 """Dtypes of experts' weights that can be computed with."""
@@ -26,9 +27,9 @@ def locate(model: Any) -> Layout:
             is used; adapters of PEFT stay in place.
 
     Raises:
-        NeuronXAError: The architecture has no row in `FAMILIES`, is no decoder, is spread so
-            that each process sees a slice of the neurons, or does not have the modules that its
-            row names.
+        NeuronXAError: The architecture has no row in `FAMILIES`, is no decoder, is spread over
+            processes in a way that is not read (see `slices`), or does not have the modules that
+            its row names.
     """
     config = getattr(model, "config", None)
     found = f"{type(model).__name__} (model_type {getattr(config, 'model_type', None)!r})"
@@ -54,8 +55,8 @@ def locate(model: Any) -> Layout:
             f"computed. Supported model types: {', '.join(sorted(FAMILIES))}. Choose one of "
             "these, run the benchmarks alone, or add a row to neuronxa_tasks/states/families.py."
         )
-    _refuse_slices(model, found)
     _refuse_prompts(model, found)
+    plan = Plan(model, found)
     if family.decoder and _has(decoder, family.decoder):
         decoder = decoder.get_submodule(family.decoder)
     blocks = {
@@ -66,19 +67,10 @@ def locate(model: Any) -> Layout:
     ffns = tuple(
         FFN(index, neurons, name)
         for index, (name, block) in enumerate(blocks.items())
-        if (neurons := _neurons(block, family, name, found))
+        if (neurons := _neurons(block, family, name, found, plan))
     )
-    return Layout(decoder, tuple(blocks.values()), ffns, model_type, family.streams)
-
-
-def _refuse_slices(model: Any, found: str) -> None:
-    size = getattr(model, "_tp_size", None) or 1
-    if size > 1:
-        raise NeuronXAError(
-            f"{found} is loaded with tensor parallelism over {size} processes, so each sees a "
-            "slice of the neurons and a score would be one of the slice. Load it without "
-            "tp_plan; parallelize=True spreads whole layers over devices and is exact."
-        )
+    plan.check_joint([part for ffn in ffns for part in ffn.neurons], family.joint)
+    return Layout(decoder, tuple(blocks.values()), ffns, model_type, family.streams, plan.processes)
 
 
 def _refuse_prompts(model: Any, found: str) -> None:
@@ -92,7 +84,7 @@ def _refuse_prompts(model: Any, found: str) -> None:
 
 
 def _neurons(
-    block: nn.Module, family: Family, name: str, found: str
+    block: nn.Module, family: Family, name: str, found: str, plan: Plan
 ) -> tuple[DenseNeurons | RoutedNeurons, ...]:
     for path, why in family.unknown:
         if _has(block, path):
@@ -103,40 +95,44 @@ def _neurons(
     routed, dense = family.routed, family.dense
     if routed is not None and _has(block, routed.experts):
         return tuple(
-            _experts(block, each, name, found)
+            _experts(block, each, name, found, plan)
             if isinstance(each, Routed)
-            else _dense(block, each, name, found)
+            else _dense(block, each, name, found, plan)
             for each in (routed, *routed.shared)
             if not _switched_off(block, each.experts if isinstance(each, Routed) else each.down)
         )
     if dense is not None and (_has(block, dense.down) or not family.hybrid):
-        return (_dense(block, dense, name, found),)
+        return (_dense(block, dense, name, found, plan),)
     if not family.hybrid and routed is not None:
         _module(block, routed.experts, found, name)
     return ()
 
 
-def _dense(block: nn.Module, dense: Dense, name: str, found: str) -> DenseNeurons:
+def _dense(block: nn.Module, dense: Dense, name: str, found: str, plan: Plan) -> DenseNeurons:
     down = _module(block, dense.down, found, name)
     folder = dense.down.rpartition(".")[0]
+    path = f"{name}.{folder}".rstrip(".")
+    width = _input_width(down, f"{name}.{dense.down}", found)
     return DenseNeurons(
         activation=(
             None if dense.activation is None else _module(block, dense.activation, found, name)
         ),
         down=down,
         up=None if dense.up is None else _module(block, dense.up, found, name),
-        width=_input_width(down, f"{name}.{dense.down}", found),
-        name=f"{name}.{folder}".rstrip("."),
+        width=width,
+        name=path,
         gate=dense.gate,
         owner=block.get_submodule(folder),
         whole_up=dense.whole_up,
+        slices=plan.slices(down, width, path),
     )
 
 
-def _experts(block: nn.Module, row: Routed, name: str, found: str) -> RoutedNeurons:
+def _experts(block: nn.Module, row: Routed, name: str, found: str, plan: Plan) -> RoutedNeurons:
     path = row.experts
     experts = _module(block, path, found, name)
-    matrices = [parameter(experts, each) for each in (*entries(experts, row), row.down)]
+    into = {each: parameter(experts, each) for each in entries(experts, row)}
+    matrices = [*into.values(), parameter(experts, row.down)]
     wanted = 2 if row.stacked else 3
     if any(not isinstance(each, nn.Parameter) or each.ndim != wanted for each in matrices):
         raise NeuronXAError(
@@ -163,7 +159,15 @@ def _experts(block: nn.Module, row: Routed, name: str, found: str) -> RoutedNeur
         count, rows, columns = down.shape
         each = rows if transposed(experts, row) else columns
     router = None if row.router is None else _module(block, row.router, found, name)
-    return RoutedNeurons(experts, count, each, f"{name}.{path}", row, router)
+    biases = {f"{entry}_bias": parameter(experts, f"{entry}_bias") for entry in into}
+    slices = plan.of_experts(
+        into | {entry: bias for entry, bias in biases.items() if bias is not None},
+        down,
+        across=transposed(experts, row),
+        packed=len(into) == 1 and not row.alternate and bool(getattr(experts, "has_gate", True)),
+        name=f"{name}.{path}",
+    )
+    return RoutedNeurons(experts, count, each, f"{name}.{path}", row, router, slices)
 
 
 def _has(block: nn.Module, path: str) -> bool:

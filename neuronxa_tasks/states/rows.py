@@ -82,6 +82,7 @@ class Family:
         running: Path that only the blocks hold which run for a text without an image.
         streams: Dimension of the streams in the hidden state of a block, if it has several.
         unknown: Paths from a block to modules that make its neurons unknown, and why.
+        joint: Why a process cannot compute some neurons without the others; empty where it can.
     """
 
     layers: str = "layers"
@@ -92,3 +93,4 @@ class Family:
     running: str = ""
     streams: int | None = None
     unknown: tuple[tuple[str, str], ...] = ()
+    joint: str = ""

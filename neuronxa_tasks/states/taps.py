@@ -19,6 +19,7 @@ from neuronxa_tasks.states import fused
 from neuronxa_tasks.states.arrivals import Call
 from neuronxa_tasks.states.experts import OwnActivations, expert_activations
 from neuronxa_tasks.states.layout import DenseNeurons, Layout, RoutedNeurons
+from neuronxa_tasks.states.needs import check_variants
 from neuronxa_tasks.states.pooling import (
     Make,
     Tokens,
@@ -63,7 +64,7 @@ class Taps:
         one_walk: Take the compiled kernels of `fused` where they apply.
 
     Raises:
-        NeuronXAError: `up_sign` is among the variants and a feed-forward network has no gate.
+        NeuronXAError: The model does not have what a variant compares.
     """
 
     def __init__(
@@ -85,8 +86,7 @@ class Taps:
         self._makes: dict[str, Make] = {"nas": states, "nav": sizes}
         if "top" in self._also:
             self._makes["top"] = top_decile
-        if "up" in self._also:
-            _refuse_without_gate(layout)
+        check_variants(layout, variants)
         self._one_walk = one_walk
         self._late = late
         self._starts: torch.utils.hooks.RemovableHandle | None = None
@@ -159,8 +159,12 @@ class Taps:
                     "instead of once. The blocks of this model are not run one after the other; "
                     "run the benchmarks alone."
                 )
+        whole = [
+            list(map(_whole, ffn.neurons, parts))
+            for ffn, parts in zip(self._layout.ffns, networks, strict=True)
+        ]
         pooled = {
-            name: [_joined([part[name] for part in parts]) for parts in networks]
+            name: [_joined([part[name] for part in parts]) for parts in whole]
             for name in ("nas", "nav", *sorted(self._also - {"signs"}))
         }
         for name in ("hidden", *sorted(self._also & {"signs"})):
@@ -254,24 +258,29 @@ class Taps:
         return pooled
 
     def _dense(self, neurons: DenseNeurons, activation: Tensor) -> dict[str, Tensor]:
-        if activation.shape[-1] != neurons.width:
+        if activation.shape[-1] != neurons.held:
             raise _wrong_width(self._tap, neurons, activation)
         tokens = self._tokens_on(activation.device)
+        makes = dict(self._makes)
+        found: dict[str, Tensor] = {}
+        if neurons.slices is not None and "top" in makes:
+            # A tenth of all neurons: it takes all of them to know which.
+            (found["top"],) = pool(neurons.slices.whole(activation), tokens, [makes.pop("top")])
         sums = None
-        if self._one_walk and list(self._makes) == ["nas", "nav"]:
+        if self._one_walk and list(makes) == ["nas", "nav"]:
             sums = fused.states_and_sizes(activation, tokens)
         if sums is None:
-            sums = pool(activation, tokens, list(self._makes.values()))
-        found = dict(zip(self._makes, sums, strict=True))
+            sums = pool(activation, tokens, list(makes.values()))
+        found |= dict(zip(makes, sums, strict=True))
         if "active" in self._also:
             counted = _on(self._counted, activation.device)
             (found["active"],) = pool(activation, counted, [states])
         return found
 
     def _up(self, neurons: DenseNeurons, output: Tensor) -> dict[str, Tensor]:
-        if output.shape[-1] == 2 * neurons.width:  # gate and up in one matrix
-            output = output[..., neurons.width :]
-        if output.shape[-1] != neurons.width:
+        if output.shape[-1] == 2 * neurons.held:  # gate and up in one matrix
+            output = output[..., neurons.held :]
+        if output.shape[-1] != neurons.held:
             raise _wrong_width("up", neurons, output)
         (sums,) = pool(output, self._tokens_on(output.device), [states])
         return {"up": sums}
@@ -293,7 +302,7 @@ class Taps:
             counted = torch.block_diag(*every)  # type: ignore[no-untyped-call]
         names = [*self._makes, *sorted(self._also & {"up", "active"})]
         sums = {
-            name: weights.new_zeros(len(weights), neurons.count, neurons.each) for name in names
+            name: weights.new_zeros(len(weights), neurons.count, neurons.held) for name in names
         }
         for visit in expert_activations(neurons, self._tap, arrivals, own):
             arrival = visit.arrival
@@ -357,6 +366,17 @@ def _on(tokens: dict[torch.device, Tokens], device: torch.device) -> Tokens:
     return tokens[device]
 
 
+def _whole(neurons: DenseNeurons | RoutedNeurons, held: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The vectors of a network, [B, F], of those of the neurons in this process."""
+    if neurons.slices is None:
+        return held
+    names = sorted(held.keys() - {"top"})  # which is whole already
+    experts = neurons.count if isinstance(neurons, RoutedNeurons) else 1
+    stacked = torch.stack([held[name] for name in names])  # one exchange for all
+    slices = stacked.view(*stacked.shape[:-1], experts, -1)
+    return held | dict(zip(names, neurons.slices.whole(slices).flatten(-2), strict=True))
+
+
 def _joined(parts: list[Tensor]) -> Tensor:
     """The neurons of all parts of a network, [B, F]."""
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
@@ -365,26 +385,7 @@ def _joined(parts: list[Tensor]) -> Tensor:
 def _wrong_width(tap: str, neurons: DenseNeurons, values: Tensor) -> NeuronXAError:
     return NeuronXAError(
         f"The tap `{tap}` of {neurons.name} gave {values.shape[-1]} values per token instead of "
-        f"{neurons.width}, the inputs of its down projection. A slice or a fused activation "
-        "cannot be scored. Load the model without tensor parallelism and fused kernels, take the "
+        f"{neurons.held}, the inputs of its down projection in this process. A slice or a fused "
+        "activation cannot be scored. Load the model without a tp_plan and fused kernels, take the "
         f"tap `{'gate' if tap == 'inner' else 'inner'}`, or run the benchmarks alone."
     )
-
-
-def _refuse_without_gate(layout: Layout) -> None:
-    for ffn in layout.ffns:
-        for neurons in ffn.neurons:
-            if not neurons.gated:
-                raise NeuronXAError(
-                    "The variant `up_sign` compares the signs of the up projection of gated "
-                    f"feed-forward networks, and `{neurons.name}` of this model (model_type "
-                    f"{layout.model_type!r}) has no gate: its neurons are act(W_in x), which "
-                    "`nasca` compares already. Leave `up_sign` out of the variants."
-                )
-            if isinstance(neurons, DenseNeurons) and not neurons.whole_up:
-                raise NeuronXAError(
-                    "The variant `up_sign` compares the signs of the up projection, and "
-                    f"`{neurons.name}` of this model (model_type {layout.model_type!r}) adds the "
-                    "output of an adapter to it, so that no module gives it whole. Leave "
-                    "`up_sign` out of the variants."
-                )

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -235,37 +232,3 @@ def test_bits_as_model_arguments(arguments: str, layer: str, tmp_path: Path) -> 
     exact, ours = Encoder(model, TOKENIZER)(TEXT), Encoder(lm.model, TOKENIZER)(TEXT)
     for one, other in zip(ours.nas, exact.nas, strict=True):
         assert float(torch.nn.functional.cosine_similarity(one, other).min()) > 0.8
-
-
-def test_a_slice_of_a_tensor_parallel_model_is_refused() -> None:
-    model = tiny_model("llama")
-    model._tp_size = 4
-    with pytest.raises(NeuronXAError, match=r"tensor parallelism over 4 processes.*tp_plan"):
-        Encoder(model, TOKENIZER)
-
-
-TENSOR_PARALLEL = """
-import sys
-from transformers import AutoModelForCausalLM
-from neuronxa_tasks.states.locate import locate
-from neuronxa_tasks.errors import NeuronXAError
-from neuronxa_tasks.harness.model import NeuronXALM
-from neuronxa_tasks.harness.scoring import encoder
-model = AutoModelForCausalLM.from_pretrained(sys.argv[1], tp_plan="auto")
-try:
-    locate(model)
-except NeuronXAError as error:
-    print("refused:", error)
-"""
-
-
-@pytest.mark.slow
-def test_tensor_parallelism_for_real(tmp_path: Path) -> None:
-    tiny_model("llama").save_pretrained(tmp_path / "model")
-    (tmp_path / "run.py").write_text(TENSOR_PARALLEL)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", "2", str(tmp_path / "run.py"), str(tmp_path / "model")]
-    root = str(Path(__file__).parents[2])
-    environment = os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout.count("refused: LlamaForCausalLM") == 2

@@ -6,7 +6,6 @@ them before the model, with the same seeds, and hands them over.
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 import traceback
@@ -25,6 +24,7 @@ from lm_eval.utils import set_torch_seed
 from neuronxa_tasks.errors import NeuronXAError, one_line
 from neuronxa_tasks.harness import plugin
 from neuronxa_tasks.harness.launch.model_arguments import check_arguments
+from neuronxa_tasks.harness.launch.output import is_first
 from neuronxa_tasks.harness.launch.task_index import items, needed_names
 from neuronxa_tasks.harness.tasks.bare import BareTask, check_limit, check_samples
 from neuronxa_tasks.harness.tasks.caller import arguments_of_the_run, checked_call
@@ -93,7 +93,7 @@ class Checked(EvaluatorConfig):  # type: ignore[misc]
             return loaded
 
         manager.load = load
-        if os.environ.get("RANK", "0") == "0":
+        if is_first():
             print(CHECKED, file=sys.stderr, flush=True)
         return manager
 

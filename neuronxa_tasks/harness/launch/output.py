@@ -117,6 +117,35 @@ def _fill(folder: Path) -> None:
 
 
 @contextmanager
+def only_the_first_saves() -> Iterator[None]:
+    """Give the results of the harness to the first process of all alone.
+
+    Under tensor parallelism the harness gives them to the first process of each machine, and each
+    of these would write, print and upload them.
+    """
+    if is_first():
+        yield
+        return
+    import lm_eval
+
+    evaluate = lm_eval.simple_evaluate
+
+    def without_results(*args: Any, **kwargs: Any) -> None:
+        evaluate(*args, **kwargs)
+
+    lm_eval.simple_evaluate = without_results
+    try:
+        yield
+    finally:
+        lm_eval.simple_evaluate = evaluate
+
+
+def is_first() -> bool:
+    """Whether this process is the first of all that a launcher has started, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+@contextmanager
 def results_saved(
     output: Path | None, arguments: Mapping[str, Any] | None = None
 ) -> Iterator[list[Path]]:
@@ -144,13 +173,12 @@ def results_saved(
         yield files
     finally:
         source.removeHandler(failures)
-    saves = os.environ.get("RANK", "0") == "0"
     # Where the log level hides the warning. No times: the clock of a file system may be another.
     new = [path for path, _ in _written(output).items() - before.items()]
     # Another run may write to the same folder at the same time, but not of the same model.
     place = output.parent if output.suffix == ".json" else output / _folder_of(arguments or {})
     files += sorted(p for p in new if p.parent == place and not p.name.startswith("samples_"))
-    if saves and not failures.found and not new:
+    if is_first() and not failures.found and not new:
         failures.found.append("no results file is there")
     if failures.found:
         raise NeuronXAError(
