@@ -3,8 +3,9 @@
     torchrun --standalone --nproc-per-node 2 tests/processes_together.py KIND FOLDER [NAME ...]
 
 KIND `vectors`: for each checkpoint FOLDER/NAME the vectors of `TEXT` in every process, saved as
-FOLDER/NAME.RANK.pt. KIND `refusals`: what is said in each case of `CASES`, saved as
-FOLDER/told.RANK.json.
+FOLDER/NAME.RANK.pt. KIND `families`: for each of them how far the vectors are from those of the
+whole model, or why there are none, as FOLDER/families.RANK.json. KIND `refusals`: what is said in
+each case of `CASES`, as FOLDER/told.RANK.json.
 """
 
 from __future__ import annotations
@@ -59,6 +60,26 @@ def vectors(path: Path) -> dict[str, Any]:
         "fingerprint": fingerprint(model),
         "random": random_weights(model),
     }
+
+
+def apart(one: Any, other: Any) -> float:
+    """The largest difference of some tensors, as a share of the largest number."""
+    return max(
+        (float((a - b).abs().max() / b.abs().max()) for a, b in zip(one, other, strict=True)),
+        default=0.0,
+    )
+
+
+def compared(path: Path) -> float | str:
+    try:
+        halves, whole = (
+            Encoder(model, TOKENIZER, tap="inner", counts=True)(TEXT)
+            for model in (load(path), load(path, device_map="cpu"))
+        )
+    except (NeuronXAError, RuntimeError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    kinds = ("nas", "nav", "hidden", "active")
+    return max(apart(getattr(halves, kind), getattr(whole, kind)) for kind in kinds)
 
 
 def lm_of(path: Path) -> NeuronXALM:
@@ -125,6 +146,9 @@ def main(kind: str, folder: Path, names: list[str]) -> None:
     if kind == "vectors":
         for name in names:
             torch.save(vectors(folder / name), folder / f"{name}.{rank}.pt")
+    elif kind == "families":
+        distances = {name: compared(folder / name) for name in names}
+        (folder / f"families.{rank}.json").write_text(json.dumps(distances), encoding="utf-8")
     else:
         texts = {name: told(case, folder) for name, case in CASES.items()}
         (folder / f"told.{rank}.json").write_text(json.dumps(texts), encoding="utf-8")
