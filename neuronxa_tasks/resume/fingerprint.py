@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 from torch.nn import functional
+
+from neuronxa_tasks.states.dtensors import is_dtensor
 
 _BYTES = 8
 _WORDS = 1 << 15
@@ -36,7 +37,7 @@ def fingerprint(model: nn.Module) -> str:
     """
     digest = hashlib.sha256()
     for name, held in sorted(model.state_dict().items()):
-        value = held.full_tensor() if isinstance(held, DTensor) else held
+        value = held.full_tensor() if is_dtensor(held) else held
         for part, tensor in plain_tensors(name, value):
             digest.update(f"{part} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
             if tensor.device.type != "meta":  # meta: offloaded

@@ -16,12 +16,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.names import Tap
 from neuronxa_tasks.states import gates
 from neuronxa_tasks.states.arrivals import Arrival, Arrivals
+from neuronxa_tasks.states.dtensors import is_dtensor
 from neuronxa_tasks.states.layout import RoutedNeurons
 from neuronxa_tasks.states.rows import Routed
 
@@ -65,6 +65,10 @@ class OwnActivations:
     def keep(self, output: Tensor) -> None:
         """Take what the module gave out."""
         self._outputs.append(output)
+
+    def forget(self) -> None:
+        """Let go of what the module gave out, to a recomputation or in a pass that failed."""
+        self._outputs.clear()
 
     def take(self, order: Tensor | None) -> Tensor | None:
         """Hand over the rows of all experts, one expert after the other.
@@ -148,6 +152,8 @@ def expert_activations(
         else:
             activation, up = found[span], None
         yield Visit(arrival, activation, up)
+    if own is not None:
+        own.forget()  # a recomputation asks the same module
 
 
 def _recomputed(
@@ -158,7 +164,7 @@ def _recomputed(
     projected = []
     for name in entries(experts, row):
         matrices, biases = parameter(experts, name), parameter(experts, f"{name}_bias")
-        if isinstance(matrices, DTensor):  # the part of this process
+        if is_dtensor(matrices):  # the part of this process
             matrices = matrices.to_local()
         if matrices.is_meta:
             raise NeuronXAError(

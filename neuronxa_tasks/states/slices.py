@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, Shard
 
 from neuronxa_tasks.errors import NeuronXAError
+from neuronxa_tasks.states.dtensors import is_dtensor
 
 _SLICED = frozenset({"rowwise"})
 """Styles of a down projection that takes the slice of its process."""
@@ -62,6 +62,8 @@ class Slices:
         Returns:
             [..., F].
         """
+        from torch.distributed.tensor import DTensor, Shard
+
         mine = DTensor.from_local(
             slices.contiguous(), self.mesh, [Shard(slices.ndim - 1)], run_check=False
         )
@@ -131,17 +133,21 @@ class Plan:
         style = self._styles.get(id(down))
         if self.processes == 1 or style in _WHOLE:
             return None
-        if style is None and not isinstance(weight, DTensor):
+        if style is None and not is_dtensor(weight):
             return None
         if style not in _SLICED:
             raise self._refused(name, f"the plan has the style {style!r} for it")
-        if not isinstance(weight, DTensor):
+        if not is_dtensor(weight):
             raise self._refused(
                 name,
                 "its weight does not say which part of it is here, because it is quantised or "
                 "this version of transformers keeps plain slices (5.23 does not)",
             )
-        if weight.device_mesh.ndim != 1 or weight.placements != (Shard(weight.ndim - 1),):
+        held = [
+            (getattr(each, "dim", None), getattr(each, "split_factor", 1))
+            for each in weight.placements
+        ]
+        if weight.device_mesh.ndim != 1 or held != [(weight.ndim - 1, 1)]:
             raise self._refused(name, f"its weight is placed as {weight.placements}")
         return self._slices(weight, width, name)
 
@@ -164,14 +170,14 @@ class Plan:
         Raises:
             NeuronXAError: Neither all neurons nor an equal part of those of each expert in a row.
         """
-        if self.processes == 1 or not any(isinstance(w, DTensor) for w in (down, *into.values())):
+        if self.processes == 1 or not any(is_dtensor(w) for w in (down, *into.values())):
             return None
         neurons = 1 if across else 2  # dimension of `down`
         wanted = {"down": (down, neurons, 1)}
         for entry, weight in into.items():
             wanted[entry] = (weight, 3 - neurons, 2 if packed else 1)
         for entry, (weight, dimension, parts) in wanted.items():
-            if not isinstance(weight, DTensor) or weight.ndim != 3:
+            if not is_dtensor(weight) or weight.ndim != 3:
                 raise self._refused(name, f"`{entry}` does not say which part of it is here")
             (placement, *more) = weight.placements
             found = (getattr(placement, "dim", None), getattr(placement, "split_factor", 1))

@@ -123,10 +123,10 @@ class Taps:
             weights: [B, T] float32 on the CPU, token weights; each row sums to 1, padding has 0.
             real: [B, T] on the CPU, 1 at every token and 0 at padding. Where tokens are counted.
         """
+        self._forget()  # what a pass that failed has left
         self._tokens = {weights.device: tokens_of(weights)}
         if real is not None and "active" in self._also:
             self._counted = {real.device: tokens_of(real.to(torch.float32))}
-        self._neurons = {place: [] for place in self._neurons}
         self._hidden = [[] for _ in range(len(self._layout.blocks) + 1)]
 
     def end(self, last: Tensor | None = None) -> Pooled:
@@ -358,6 +358,8 @@ class Taps:
         """Let go of what belongs to one forward pass."""
         self._neurons = {place: [] for place in self._neurons}
         self._hidden, self._tokens, self._counted = [], {}, {}
+        for own in self._own.values():
+            own.forget()
 
 
 def _on(tokens: dict[torch.device, Tokens], device: torch.device) -> Tokens:
