@@ -23,8 +23,8 @@ SCORES = ("nasca", "navca", "mexa")
 COLUMNS = (
     *SCORES, "nasca_centred", "mexa_centred", "nasca_csls", "mexa_csls", "nasca_floor", "surface",
 )  # fmt: skip
-ACCURACIES = {"xnli": 1 / 3, "xstorycloze": 1 / 2, "xcopa": 1 / 2, "bmlama53": None}
-"""Benchmarks and their chance."""
+ACCURACIES = {"xnli": 1 / 3, "xstorycloze": 1 / 2, "xcopa": 1 / 2, "bmlama53": 0.2}
+"""Benchmarks and their chance; that of BMLAMA-53 is the mean over the 100 facts of the stages."""
 
 
 def row(cells: Iterable[object]) -> None:
@@ -70,12 +70,16 @@ def languages(model: str, scores: pd.DataFrame) -> None:
 
 def above_chance(frame: pd.DataFrame) -> None:
     """In how many languages an accuracy is clear of chance."""
-    table("Above chance by 1.96 standard errors", ["model", "benchmark", "languages", "clear"])
-    for (model, benchmark), group in frame[frame.metric == "acc"].groupby(["model", "benchmark"]):
+    table(
+        "Above chance by 1.96 standard errors",
+        ["model", "benchmark", "metric", "languages", "clear"],
+    )
+    accuracies = frame[frame.metric.isin(["acc", "acc_sum"])]
+    for (model, benchmark, metric), group in accuracies.groupby(["model", "benchmark", "metric"]):
         chance = ACCURACIES.get(str(benchmark))
         if chance is not None:
             clear = (group.value - 1.96 * group.stderr > chance).sum()
-            row([model, benchmark, len(group), int(clear)])
+            row([model, benchmark, metric, len(group), int(clear)])
 
 
 def curves(layers: pd.DataFrame) -> None:
