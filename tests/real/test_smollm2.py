@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from neuronxa_tasks import Encoder, profile
+from neuronxa_tasks.states import fused
 from neuronxa_tasks.text.corpora import corpus
 
 pytestmark = pytest.mark.real
@@ -76,6 +80,22 @@ def test_counts_are_those_of_one_sentence_at_a_time(
     assert found.hidden.mutual.tolist() == hidden
     if code == "fra_Latn":
         assert {"nas": nas, "nav": nav, "hidden": hidden} == FRENCH
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_compiled_walk_changes_no_rival(
+    loaded: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    pytest.importorskip("numba", reason="the extra `fast` is not installed")
+    model, tokenizer = copy.deepcopy(loaded[0]).to(dtype), loaded[1]
+    text = corpus("mini").load("eng_Latn", "fra_Latn", N)
+    compiled = Encoder(model, tokenizer)
+    monkeypatch.setattr(fused, "FEW", sys.maxsize)
+    plain = Encoder(model, tokenizer)
+    assert (compiled.numba, plain.numba) == (version("numba"), "")
+    one, other = (profile(encode(text.pivot), encode(text.target)) for encode in (compiled, plain))
+    for kind in ("nas", "nav", "hidden"):
+        assert np.array_equal(getattr(one, kind).rivals, getattr(other, kind).rivals)
 
 
 def test_the_gguf_file_and_the_converted_copy_are_the_same_model(
