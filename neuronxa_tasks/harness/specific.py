@@ -88,8 +88,8 @@ class Specific:
         Raises:
             NeuronXAError: The disk is full or refuses.
         """
-        store = self._stores.get(Key.of(settings, len(pivot))) if settings["lape"] else None
-        if store is not None:
+        if settings["lape"] and self._stores:  # none where another process stores
+            store = self._stores[Key.of(settings, len(pivot))]
             store.add(settings["pivot"], pivot)
             store.add(settings["target"], target)
 

@@ -69,7 +69,8 @@ def test_what_the_experts_show_is_read_and_not_computed_again(
     model = tiny_model("mixtral")
     layers = len(routed_of(model))
     take, found = OwnActivations.take, {}
-    for way, wrong in (("eager", False), ("grouped_mm", False), ("grouped_mm", True)):
+    read = (("grouped_mm", False), ("batched_mm", False))
+    for way, wrong in (("eager", False), *read, ("grouped_mm", True)):
         model.set_experts_implementation(way)
         if wrong:
             monkeypatch.setattr(
@@ -79,7 +80,7 @@ def test_what_the_experts_show_is_read_and_not_computed_again(
             )
         made.clear()
         found[way, wrong] = Encoder(model, TOKENIZER, batch_size=1)(TEXT)
-        if way == "grouped_mm" and not wrong:
+        if (way, wrong) in read:
             assert len(made) == layers  # with one expert each, in the first pass
         else:
             assert len(made) > 3 * layers
