@@ -90,7 +90,7 @@ class Stage:
 
 VARIANTS = {"variants": ["centred", "csls"]}
 WITH_BITS = {**VARIANTS, "covariates": ["bits_per_byte"]}
-FLOOR = {"control": "untrained", "control_seeds": 1}
+FLOOR = {**VARIANTS, "control": "untrained", "control_seeds": 1}
 MODELS = {
     "gemma": ("gemma-3-270m", 200),
     "smollm2": ("smollm2-135m", 100),
