@@ -24,6 +24,9 @@ from neuronxa_tasks.states.pooling import Tokens
 FEW = 1 << 15
 """Neurons of all layers below which a model is done before the kernel is compiled (one second)."""
 
+FEW_THREADS = 4
+"""Threads of torch up to which a walk pays: it has one itself, and torch's calls share theirs."""
+
 WIDE = 4096
 """Neurons that are summed together: two sums of float32 for each stay in the first cache."""
 
@@ -33,7 +36,9 @@ _Kernel: TypeAlias = Callable[..., None]
 def compiler(layout: Layout, device: torch.device) -> str:
     """Version of numba where the kernel is there and worth compiling for a model, else ""."""
     few = sum(each.width for each in layout.ffns) < FEW
-    if device.type != "cpu" or few or find_spec("numba") is None:
+    if device.type != "cpu" or few or torch.get_num_threads() > FEW_THREADS:
+        return ""
+    if find_spec("numba") is None:
         return ""
     import numba
 

@@ -89,6 +89,7 @@ def test_the_compiled_walk_changes_no_rival(
     pytest.importorskip("numba", reason="the extra `fast` is not installed")
     model, tokenizer = copy.deepcopy(loaded[0]).to(dtype), loaded[1]
     text = corpus("mini").load("eng_Latn", "fra_Latn", N)
+    monkeypatch.setattr(fused, "FEW_THREADS", sys.maxsize)
     compiled = Encoder(model, tokenizer)
     monkeypatch.setattr(fused, "FEW", sys.maxsize)
     plain = Encoder(model, tokenizer)

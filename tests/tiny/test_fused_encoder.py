@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.metadata import version
 
 import pytest
@@ -16,6 +17,15 @@ from neuronxa_tasks.states import fused
 from neuronxa_tasks.states.encoder import Encoder
 
 pytestmark = pytest.mark.tiny
+
+
+@pytest.fixture(autouse=True)
+def few_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
 
 TEXTS = (["One.", "Two words.", "And then three."], ["Un.", "Deux mots.", "Et puis trois."])
 
@@ -37,6 +47,16 @@ def test_scores_are_those_of_torch(
             for here, there in zip(getattr(one, kind), getattr(other, kind), strict=True):
                 torch.testing.assert_close(here, there, rtol=1e-6, atol=1e-6)
     assert profile(*ours).scores == profile(*theirs).scores
+
+
+def test_many_threads_share_the_calls_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_model("llama")
+    monkeypatch.setattr(fused, "FEW", 0)
+    found = []
+    for threads in (1, fused.FEW_THREADS, fused.FEW_THREADS + 1):
+        torch.set_num_threads(threads)
+        found.append(Encoder(model, byte_tokenizer()).numba)
+    assert found == [version("numba"), version("numba"), ""]
 
 
 def test_a_variant_that_needs_more_is_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
