@@ -8,21 +8,29 @@ from typing import Any
 from neuronxa_tasks.results.files import at, finite
 
 COVARIATES: dict[str, tuple[str, ...]] = {
-    "unknown_rate": ("unknown_rate", "target"),
-    "nas_density": ("nas_density", "target"),
-    "nav_norm": ("norm", "target", "nav"),
-    "hidden_norm": ("norm", "target", "hidden"),
-    "hub_skewness_nas": ("hub_skewness", "nas"),
-    "hub_skewness_nav": ("hub_skewness", "nav"),
-    "hub_skewness_hidden": ("hub_skewness", "hidden"),
-    "bits_per_byte": ("bits_per_byte", "target"),
+    "surface": ("surface", "mutual"),
+    "token_overlap": ("token_overlap", "mutual"),
+    "unknown_rate": ("covariates", "unknown_rate", "target"),
+    "nas_density": ("covariates", "nas_density", "target"),
+    "nav_norm": ("covariates", "norm", "target", "nav"),
+    "hidden_norm": ("covariates", "norm", "target", "hidden"),
+    "hub_skewness_nas": ("covariates", "hub_skewness", "nas"),
+    "hub_skewness_nav": ("covariates", "hub_skewness", "nav"),
+    "hub_skewness_hidden": ("covariates", "hub_skewness", "hidden"),
+    "bits_per_byte": ("covariates", "bits_per_byte", "target"),
 }
-"""Column -> where it stands below `covariates`. What is there for every layer is averaged."""
+"""Column -> where it stands in the block. What is there for every layer is averaged."""
+
+HITS = ("surface", "token_overlap")
+"""Those that are counts out of n, and become shares."""
 
 
 def covariate_columns(facts: dict[str, Any]) -> dict[str, float]:
     """Every covariate of the target language; NaN where the block does not have it."""
-    return {name: _mean(at(facts.get("covariates"), *place)) for name, place in COVARIATES.items()}
+    return {
+        name: _mean(at(facts, *place)) / (facts["n"] if name in HITS else 1)
+        for name, place in COVARIATES.items()
+    }
 
 
 def _mean(value: object) -> float:

@@ -128,7 +128,8 @@ def run(
 ) -> None:
     """Run one stage in a process of its own, or in several, and note how long it took."""
     stage = STAGES[name]
-    folder = out / "runs" / name
+    # Scores in another precision are no other run of the same model: they have a folder beside.
+    folder = out / ("runs" if stage.dtype == "bfloat16" else stage.dtype) / name
     folder.mkdir(parents=True, exist_ok=True)
     metadata = dict(stage.metadata)
     if (out / "text").is_dir():
@@ -208,7 +209,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             if done(options.out, name):
                 print(f"{name}: done before", flush=True)
                 continue
-            print(f"{name}: runs, log in {options.out / 'runs' / name / 'log.txt'}", flush=True)
+            print(f"{name}: runs, log is log.txt beside its results", flush=True)
             run(name, options.weights, options.out, environment, options.processes)
 
 

@@ -291,6 +291,32 @@ def test_covariates_of_the_results_by_name(
         assert words in capsys.readouterr().err
 
 
+def test_what_the_bare_text_gives_is_a_covariate(tmp_path: Path) -> None:
+    hits = {
+        code: {name: (each == 0).sum(axis=1).tolist() for name, each in by_name.items()}
+        for code, by_name in rivals_of(1).items()
+    }
+    accuracy, surface = (0.5, 0.6, 0.4, 0.7, 0.45), (3, 9, 4, 6, 1)
+    content = results("a", hits, {"xnli": dict(zip(CODES, accuracy, strict=True))}, n=N)
+    for code, count in zip(CODES, surface, strict=True):
+        block = content["config"]["neuronxa"]["tasks"][f"neuronxa_flores_{code}"]
+        block["surface"] = {"mutual": count, "forward": N, "backward": N}
+    write(tmp_path / "runs" / f"results_{DATE}.json", content)
+    out = correlate(tmp_path, "--no-figures", "--covariates", "surface")
+    (row,) = (
+        each
+        for each in rows(out / "partial.csv")
+        if (each["x"], each["y"], each["given"]) == ("nasca", "xnli", "surface")
+    )
+    nasca = [np.mean(hits[code]["nas"]) / N for code in CODES]
+    xy, xz, yz = (
+        np.corrcoef(one, other)[0, 1]
+        for one, other in ((nasca, accuracy), (nasca, surface), (accuracy, surface))
+    )
+    expected = (xy - xz * yz) / np.sqrt((1 - xz**2) * (1 - yz**2))
+    assert float(row["r"]) == pytest.approx(expected)
+
+
 def test_the_answer_is_a_sentence_of_its_numbers() -> None:
     record = {
         "model": "m", "corpus": "c", "metric": "nasca", "languages": 9, "n": 100, "score": 0.3,
