@@ -9,12 +9,15 @@ left out; a claim that needs it is said to be open.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import pearsonr, spearmanr
 
 from neuronxa_tasks.results import read_results
 from neuronxa_tasks.text.languages import language
@@ -93,6 +96,33 @@ def curves(layers: pd.DataFrame) -> None:
         row([model, f"{states}, peak at {peak:.0%} of the depth", count, rates])
 
 
+def two_texts(frame: pd.DataFrame) -> None:
+    """Do FLORES and Tatoeba put the languages of a model into the same order?"""
+    of_text = {text: frame[frame.benchmark == f"neuronxa_{text}"] for text in ("flores", "tatoeba")}
+    columns = ["model", "score", "languages", "mean FLORES", "mean Tatoeba", "Pearson", "Spearman"]
+    table("FLORES and Tatoeba", columns)
+    for model, score in product(of_text["tatoeba"].model.unique(), (*SCORES, "surface")):
+        one, other = (
+            each[(each.model == model) & (each.metric == score)].set_index("language").value
+            for each in of_text.values()
+        )
+        both = pd.concat([one, other], axis=1, join="inner").to_numpy().T
+        means = (number(float(each.mean())) for each in both)
+        agree = (pearsonr(*both).statistic, spearmanr(*both).statistic)
+        row([model, score, both.shape[1], *means, *map(number, agree)])
+
+
+def minutes(folders: Iterable[Path]) -> None:
+    """How long each stage took: its last start, and what that found on disk."""
+    table("Time", ["stage", "minutes of the last start", "languages that were on disk by then"])
+    for folder in folders:
+        for file in sorted(folder.rglob("results_*.json")):
+            facts = json.loads(file.read_text(encoding="utf-8"))
+            spent = round(float(facts["total_evaluation_time_seconds"]) / 60)
+            stage = file.relative_to(folder).parts[0]
+            row([stage, spent, len(facts["config"]["neuronxa"]["kept"])])
+
+
 def main(argv: Sequence[str]) -> None:
     """Print all tables."""
     results = read_results(
@@ -110,6 +140,8 @@ def main(argv: Sequence[str]) -> None:
     table("Means", ["model", "text", "score", "languages", "mean"])
     for (model, benchmark, metric), group in means:
         row([model, benchmark, metric, len(group), number(float(np.mean(group)))])
+    two_texts(frame)
+    minutes(map(Path, argv))
 
 
 if __name__ == "__main__":
