@@ -86,8 +86,10 @@ def above_chance(frame: pd.DataFrame) -> None:
 
 
 def curves(layers: pd.DataFrame) -> None:
-    """Mean over languages of the hit rate, layer by layer."""
-    table("Layers: mean rate over languages", ["model", "states", "languages", "rates"])
+    """Hit rate, layer by layer: mean over the languages that all models have."""
+    table("Layers: mean rate over common languages", ["model", "states", "languages", "rates"])
+    models = layers.groupby("language").model.nunique()
+    layers = layers[layers.language.map(models) == models.max()]
     for (model, states), group in layers.groupby(["model", "representation"]):
         curve = group.groupby("layer").rate.mean()
         peak = curve.idxmax() / curve.index.max()
