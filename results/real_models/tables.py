@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from itertools import product
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations, product
 from pathlib import Path
 
 import numpy as np
@@ -60,9 +60,9 @@ def wide(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def languages(model: str, scores: pd.DataFrame) -> None:
-    """All scores of every language that has an accuracy, or of all."""
+    """All scores of every language that has an accuracy or a floor."""
     accuracies = [name for name in scores if str(name).split()[0] in ACCURACIES]
-    shown = scores[scores[accuracies].notna().any(axis=1)] if accuracies else scores
+    shown = scores[scores[[*accuracies, "nasca_floor"]].notna().any(axis=1)]
     columns = [name for name in COLUMNS if name in scores] + accuracies
     table(f"{model}: languages", ["language", *columns])
     for code, values in shown.iterrows():
@@ -96,6 +96,32 @@ def curves(layers: pd.DataFrame) -> None:
         count = group.language.nunique()
         rates = " ".join(f"{rate:.2f}" for rate in curve)
         row([model, f"{states}, peak at {peak:.0%} of the depth", count, rates])
+
+
+def whole_corpus(model: str, scores: pd.DataFrame) -> None:
+    """What stands out in the languages of FLORES of one model."""
+    scores = scores[scores.nasca.notna()].sort_values("nasca", ascending=False)
+    title = f"{model}: {len(scores)} languages of FLORES"
+    table(title, ["what", "found"])
+    row(["NASCA above MEXA", int((scores.nasca > scores.mexa).sum())])
+    for least in (0.1, 0.2, 0.3, 0.5):
+        row([f"NASCA above {least}", int((scores.nasca > least).sum())])
+    row(["r of NASCA with surface", number(scores.nasca.corr(scores.surface))])
+    named = [f"{language(code).name} {value:.3f}" for code, value in scores.nasca.items()]
+    row(["highest", ", ".join(named[:10])])
+    row(["lowest", ", ".join(named[-10:])])
+
+
+def against_each_other(by_model: Mapping[str, pd.DataFrame]) -> None:
+    """In how many common languages one model is above another, by each score."""
+    columns = [*SCORES, "nasca_centred", "mexa_centred"]
+    table("Models against each other", ["above", "other", "languages", *columns])
+    for (one, ours), (other, theirs) in permutations(by_model.items(), 2):
+        common = ours.index[ours.nasca.notna()].intersection(theirs.index[theirs.nasca.notna()])
+        known = [name for name in columns if name in ours and name in theirs]
+        more = ours.loc[common].reindex(columns=known) > theirs.loc[common].reindex(columns=known)
+        cells = (int(more[name].sum()) if name in known else "–" for name in columns)
+        row([one, other, len(common), *cells])
 
 
 def two_texts(frame: pd.DataFrame) -> None:
@@ -133,8 +159,13 @@ def main(argv: Sequence[str]) -> None:
     )  # fmt: skip
     frame = results.frame.assign(model=results.frame.model.map(lambda name: Path(name).name))
     layers = results.layers.assign(model=results.layers.model.map(lambda name: Path(name).name))
-    for model, group in frame.groupby("model"):
-        languages(str(model), wide(group))
+    by_model = {str(model): wide(group) for model, group in frame.groupby("model")}
+    for model, scores in by_model.items():
+        languages(model, scores)
+    for model, scores in by_model.items():
+        if scores.nasca.notna().sum() > 100:
+            whole_corpus(model, scores)
+    against_each_other(by_model)
     above_chance(frame)
     flores = layers[layers.benchmark.str.startswith("neuronxa_flores")]
     curves(flores[flores.representation.isin(["nas", "nav", "hidden"])])
