@@ -6,7 +6,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.results.files import Row
@@ -104,19 +104,32 @@ def fill_revisions(rows: list[Row], more: list[Row]) -> list[str]:
     ]
 
 
+Part: TypeAlias = tuple[str, str, str, str]
+"""Model, revision, task and source: what one run says of one task."""
+
+
+def part_of(row: Row) -> Part:
+    """What a row of any table belongs to."""
+    return row["model"], row["revision"], row["task"], row["source"]
+
+
 def without_duplicates(
     rows: list[Row],
     dates: Mapping[str, float],
     duplicates: str,
     renamed: Mapping[str, str] | None = None,
-) -> tuple[list[Row], list[str]]:
-    """Refuses two rows for the same thing, or keeps the latest; with notes on what was left out.
+) -> tuple[list[Row], set[Part], list[str]]:
+    """Refuses two rows for the same thing, or keeps the latest.
 
     Args:
         rows: of the frame.
         dates: source to the time it was made.
         duplicates: `refuse` or `latest`.
         renamed: model to a sentence on what else it is called.
+
+    Returns:
+        The rows that count; the runs of a task of which a later one has taken rows over, although
+        those that only the older one has still count; and notes on what was left out.
     """
     if duplicates not in ("refuse", "latest"):
         raise NeuronXAError(
@@ -127,6 +140,7 @@ def without_duplicates(
         key = ("model", "revision", "task", "metric", "fewshot", "settings")
         same[tuple(row[name] for name in key)].append(row)
     kept: list[Row] = []
+    superseded: set[Part] = set()
     dropped: dict[tuple[str, str], set[str]] = defaultdict(set)
     for twice in same.values():
         if len(twice) == 1:
@@ -158,10 +172,12 @@ def without_duplicates(
         for row in twice:
             if row is not winner:
                 dropped[(row["source"], winner["source"])].add(row["task"])
-    return kept, [
+                superseded.add(part_of(row))
+    notes = [
         f"{len(tasks)} task(s) of {old} were run again in {new}, which counts."
         for (old, new), tasks in dropped.items()
     ]
+    return kept, superseded, notes
 
 
 def keep_apart(

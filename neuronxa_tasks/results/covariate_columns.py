@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from itertools import product
 from typing import Any
 
-from neuronxa_tasks.results.files import at, finite
+from neuronxa_tasks.results.checks import Part, part_of
+from neuronxa_tasks.results.files import Row, at, finite
 
 COVARIATES: dict[str, tuple[str, ...]] = {
     "surface": ("surface", "mutual"),
@@ -39,3 +43,29 @@ def _mean(value: object) -> float:
         return finite(value)
     numbers = [number for number in map(finite, value) if math.isfinite(number)]
     return math.fsum(numbers) / len(numbers) if numbers else math.nan
+
+
+def fill_covariates(
+    tokens: list[Row], superseded: Collection[Part], dates: Mapping[str, float]
+) -> None:
+    """Take what the run that counts did not compute from the latest one before it.
+
+    Args:
+        tokens: Rows of `Results.tokens`; those that count are filled, where the text is the same.
+        superseded: Runs of a task that a later one stands for.
+        dates: Source to the time it was made.
+    """
+    same = ("model", "revision", "task", "n", "pivot", "text")
+    older: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in tokens:
+        if part_of(row) in superseded:
+            older[tuple(row[name] for name in same)].append(row)
+    for row in tokens:
+        if part_of(row) in superseded:
+            continue
+        before = sorted(
+            older[tuple(row[name] for name in same)], key=lambda each: -dates[each["source"]]
+        )
+        for each, name in product(before, COVARIATES):
+            if math.isnan(row[name]):
+                row[name] = each[name]

@@ -17,11 +17,12 @@ from neuronxa_tasks.results.checks import (
     fill_revisions,
     keep_apart,
     one_name_for_equal_weights,
+    part_of,
     refuse_other_models,
     refuse_same_language,
     without_duplicates,
 )
-from neuronxa_tasks.results.covariate_columns import COVARIATES
+from neuronxa_tasks.results.covariate_columns import COVARIATES, fill_covariates
 from neuronxa_tasks.results.files import Row, each_run
 from neuronxa_tasks.results.harness import RunRows, rows_of
 from neuronxa_tasks.results.naming.suggestions import suggestions
@@ -232,16 +233,17 @@ def read_results(
     check_scales(rows)
     notes += suggestions(sorted({row["task"] for part in read for row in part.unmapped}))
     notes += fill_revisions(rows, [*layers, *tokens])
-    rows, dropped = without_duplicates(rows, dates, duplicates, told)
+    rows, superseded, dropped = without_duplicates(rows, dates, duplicates, told)
     notes += dropped
     rows, labels = keep_apart(rows, mixed)
     refuse_same_language(rows)
-    kept = {(row["model"], row["revision"], row["task"], row["source"]) for row in rows}
+    fill_covariates(tokens, superseded, dates)
+    kept = {part_of(row) for row in rows} - superseded
 
     def of_kept(parts: Iterable[Row]) -> list[Row]:
         chosen = []
         for part in parts:
-            key = (part["model"], part["revision"], part["task"], part["source"])
+            key = part_of(part)
             if key in kept:
                 part["benchmark"] = labels.get(key, part["benchmark"])
                 chosen.append(part)

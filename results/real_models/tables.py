@@ -86,10 +86,11 @@ def above_chance(frame: pd.DataFrame) -> None:
 
 
 def curves(layers: pd.DataFrame) -> None:
-    """Hit rate, layer by layer: mean over the languages that all models have."""
+    """Share of mutual hits, layer by layer: mean over the languages that all models have."""
     table("Layers: mean rate over common languages", ["model", "states", "languages", "rates"])
     models = layers.groupby("language").model.nunique()
     layers = layers[layers.language.map(models) == models.max()]
+    layers = layers[layers.direction == "mutual"]
     for (model, states), group in layers.groupby(["model", "representation"]):
         curve = group.groupby("layer").rate.mean()
         peak = curve.idxmax() / curve.index.max()
@@ -157,7 +158,11 @@ def main(argv: Sequence[str]) -> None:
         [Path(each) for each in argv], duplicates="latest", mixed="separate",
         names={}, refuse_idle=False,
     )  # fmt: skip
-    frame = results.frame.assign(model=results.frame.model.map(lambda name: Path(name).name))
+    frame = results.frame.assign(
+        model=results.frame.model.map(lambda name: Path(name).name),
+        # Models have other limits, each its own: the plan has them.
+        benchmark=results.frame.benchmark.str.partition(" [")[0],
+    )
     layers = results.layers.assign(model=results.layers.model.map(lambda name: Path(name).name))
     by_model = {str(model): wide(group) for model, group in frame.groupby("model")}
     for model, scores in by_model.items():

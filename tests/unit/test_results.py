@@ -359,6 +359,27 @@ def test_two_runs_of_one_model_are_refused_or_the_latest_counts(tmp_path):
     assert note == f"5 task(s) of {old} were run again in {new}, which counts."
 
 
+def test_of_two_runs_the_layers_of_the_latest_count_whatever_else_the_older_one_has(tmp_path):
+    name = "neuronxa_mini_deu_Latn"
+    old = content("neuronxa-0.1.0") | {"date": 1.0}
+    old["results"][name] |= {"nasca_floor,none": 0.01, "nasca_floor_stderr,none": 0.001}
+    facts = old["config"]["neuronxa"]["tasks"][name]
+    facts["covariates"] = {"bits_per_byte": {"pivot": 1.0, "target": 1.5}}
+    facts["nas"]["forward"] = [0 for _ in facts["nas"]["forward"]]  # it can be told apart
+    new = content("neuronxa-0.1.0") | {"date": 2.0}
+    files = [write(tmp_path / "a.json", new), write(tmp_path / "b.json", old)]
+    alone = read_results(files[:1])
+    for order in (files, files[::-1]):
+        read = read_results(order, duplicates="latest")
+        assert read.layers.equals(alone.layers)
+        of_task = read.frame[read.frame["task"] == name].set_index("metric")["source"]
+        assert of_task["nasca"] == str(files[0])
+        assert of_task["nasca_floor"] == str(files[1])
+        tokens = read.tokens.set_index("language")
+        assert len(tokens) == len(alone.tokens)
+        assert tokens.loc["deu_Latn", "bits_per_byte"] == 1.5  # only the older one has it
+
+
 def test_runs_without_a_date_have_no_latest(tmp_path):
     one = changed(tmp_path / "one.json", date=None)
     two = changed(tmp_path / "two.json", date=3.0)
