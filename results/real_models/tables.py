@@ -62,7 +62,7 @@ def wide(frame: pd.DataFrame) -> pd.DataFrame:
 def languages(model: str, scores: pd.DataFrame) -> None:
     """All scores of every language that has an accuracy or a floor."""
     accuracies = [name for name in scores if str(name).split()[0] in ACCURACIES]
-    shown = scores[scores[[*accuracies, "nasca_floor"]].notna().any(axis=1)]
+    shown = scores[scores.reindex(columns=[*accuracies, "nasca_floor"]).notna().any(axis=1)]
     columns = [name for name in COLUMNS if name in scores] + accuracies
     table(f"{model}: languages", ["language", *columns])
     for code, values in shown.iterrows():
@@ -89,7 +89,7 @@ def curves(layers: pd.DataFrame) -> None:
     """Share of mutual hits, layer by layer: mean over the languages that all models have."""
     table("Layers: mean rate over common languages", ["model", "states", "languages", "rates"])
     models = layers.groupby("language").model.nunique()
-    layers = layers[layers.language.map(models) == models.max()]
+    layers = layers[layers.language.map(models) == layers.model.nunique()]
     layers = layers[layers.direction == "mutual"]
     for (model, states), group in layers.groupby(["model", "representation"]):
         curve = group.groupby("layer").rate.mean()
@@ -119,10 +119,10 @@ def against_each_other(by_model: Mapping[str, pd.DataFrame]) -> None:
     table("Models against each other", ["above", "other", "languages", *columns])
     for (one, ours), (other, theirs) in permutations(by_model.items(), 2):
         common = ours.index[ours.nasca.notna()].intersection(theirs.index[theirs.nasca.notna()])
-        known = [name for name in columns if name in ours and name in theirs]
-        more = ours.loc[common].reindex(columns=known) > theirs.loc[common].reindex(columns=known)
-        cells = (int(more[name].sum()) if name in known else "–" for name in columns)
-        row([one, other, len(common), *cells])
+        left, right = (each.reindex(index=common, columns=columns) for each in (ours, theirs))
+        whole = (left.notna() & right.notna()).all()  # no count of some languages only
+        more = (left > right).sum()
+        row([one, other, len(common), *(more[name] if whole[name] else "–" for name in columns)])
 
 
 def two_texts(frame: pd.DataFrame) -> None:

@@ -20,8 +20,9 @@ from neuronxa_tasks.cli import main
 from neuronxa_tasks.errors import NeuronXAError
 from neuronxa_tasks.reports.correlate.alone_sections import answer
 from neuronxa_tasks.reports.correlate.language_pairs import order
+from neuronxa_tasks.reports.correlate.sentences import read_sentences
 from neuronxa_tasks.reports.layers import plateau
-from neuronxa_tasks.results import read_pairs
+from neuronxa_tasks.results import read_pairs, read_results
 from neuronxa_tasks.statistics import expected_rate
 
 CODES = ("deu_Latn", "fra_Latn", "hin_Deva", "swh_Latn", "zho_Hans")
@@ -289,6 +290,23 @@ def test_covariates_of_the_results_by_name(
     ):
         assert main([*arguments, "--covariates", name]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_of_two_runs_with_samples_each_language_counts_once(tmp_path: Path) -> None:
+    newer, older = (run_folder(tmp_path / when, "a", 1) for when in ("newer", "older"))
+    for folder, date in ((newer, 2.0), (older, 1.0)):
+        file = next(folder.rglob("results_*.json"))
+        content = json.loads(file.read_text()) | {"date": date}
+        if folder == older:  # it has a score that the newer one lacks
+            for task, values in content["results"].items():
+                if task.startswith("neuronxa_flores_"):
+                    values["nasca_floor,none"] = 0.01
+        write(file, content)
+    results_ = read_results([newer, older], duplicates="latest")
+    assert "nasca_floor" in set(results_.frame["metric"])
+    found, without = read_sentences(results_, {("a", "main"): "a"})
+    assert sorted(each.language for each in found) == sorted(CODES)
+    assert without == 0
 
 
 def test_what_the_bare_text_gives_is_a_covariate(tmp_path: Path) -> None:

@@ -117,7 +117,9 @@ def _pivot_lines(samples: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _tasks(results: Results) -> Iterator[tuple[str, ...]]:
-    frame = results.frame[results.frame["kind"] == "alignment"]
+    """Each task once: of two runs the one whose scores count, whatever the other has beside."""
+    ours = results.frame["metric"].isin(list(SCORES))
+    frame = results.frame[(results.frame["kind"] == "alignment") & ours]
     columns = ["model", "revision", "benchmark", "task", "language", "source"]
     rows = frame[columns].drop_duplicates()
     yield from rows.itertuples(index=False, name=None)
