@@ -309,6 +309,23 @@ def test_of_two_runs_with_samples_each_language_counts_once(tmp_path: Path) -> N
     assert without == 0
 
 
+def test_of_two_matrices_of_equal_size_the_latest_counts(tmp_path: Path) -> None:
+    for seed, (when, date) in enumerate((("a-older", 1.0), ("b-newer", 2.0)), start=1):
+        file = next(run_folder(tmp_path / "runs" / when, "a", seed).rglob("results_*.json"))
+        content = json.loads(file.read_text()) | {"date": date}
+        if when == "a-older":  # a score of it still counts, so it is read
+            content["results"][f"neuronxa_flores_{CODES[0]}"]["nasca_floor,none"] = 0.01
+        write(file, content)
+    out = correlate(tmp_path, "--no-figures", "--latest")
+    (newer,) = read_pairs([tmp_path / "runs" / "b-newer"])
+    place = {code: i for i, code in enumerate(newer.languages)}
+    pairs = rows(out / "language_pairs.csv")
+    assert pairs
+    for row in pairs:
+        expected = newer.scores["nasca"][place[row["a"]], place[row["b"]]]
+        assert float(row["nasca"]) == pytest.approx(float(expected))
+
+
 def test_what_the_bare_text_gives_is_a_covariate(tmp_path: Path) -> None:
     hits = {
         code: {name: (each == 0).sum(axis=1).tolist() for name, each in by_name.items()}

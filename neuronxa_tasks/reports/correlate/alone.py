@@ -114,15 +114,17 @@ def _one_of_each(
 ) -> tuple[list[LanguagePairs], list[str]]:
     """One matrix per model, corpus and n, under the model's name in the study.
 
-    Of several the one with most languages, the first of these.
+    Of several the one with most languages, the latest of these.
     """
+    runs = zip(results.runs["source"], results.runs["date"].fillna(0.0), strict=True)
+    made = {source: float(date) for source, date in runs}
     columns = (results.frame[name] for name in ("source", "model", "revision"))
     of_source = {
         source: names[(model, revision)] for source, model, revision in zip(*columns, strict=True)
     }
     kept: dict[tuple[str, str, int], LanguagePairs] = {}
     notes = []
-    for each in sorted(matrices, key=lambda each: -len(each.languages)):
+    for each in sorted(matrices, key=lambda each: (-len(each.languages), -made[each.source])):
         model = of_source.get(each.source)
         if model is None:  # a run that does not count, because another one is later
             continue
